@@ -1,0 +1,297 @@
+//! The upgrade phase: the HTTP request and its answer (RFC 6455 §4.1), apart
+//! from any socket.
+//!
+//! tungstenite's own handshake gives up after 64 small reads, has fixed limits
+//! and keeps no raw head, so only its key functions are used.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use tungstenite::handshake::client::generate_key;
+use tungstenite::handshake::derive_accept_key;
+
+use crate::config::{Config, MAX_REFUSAL_BODY};
+use crate::error::{Failure, Status};
+use crate::http::MAX_FIELDS;
+
+/// An upgrade that is under way.
+pub struct Upgrade {
+    request: Vec<u8>,
+    sent: usize,
+    accept: String,
+    subprotocols: Vec<String>,
+    max_header: usize,
+    received: Vec<u8>,
+    refusal: Option<Refusal>,
+}
+
+/// The server agreed.
+pub struct Accepted {
+    pub status: u16,
+    pub head: Bytes,
+    /// Bytes that followed the head: the first frames.
+    pub rest: Vec<u8>,
+}
+
+/// An answer other than 101, whose body is being read.
+struct Refusal {
+    status: u16,
+    line: String,
+    head_size: usize,
+    /// How many bytes the body has, where the head says so.
+    body_size: Option<usize>,
+}
+
+impl Upgrade {
+    pub fn new(config: &Config) -> Self {
+        let key = generate_key();
+        Upgrade {
+            request: request(config, &key),
+            sent: 0,
+            accept: derive_accept_key(key.as_bytes()),
+            subprotocols: config.subprotocols.clone(),
+            max_header: config.max_header_size,
+            received: Vec::new(),
+            refusal: None,
+        }
+    }
+
+    /// The part of the request that was not sent yet.
+    pub fn unsent(&self) -> &[u8] {
+        &self.request[self.sent..]
+    }
+
+    pub fn sent(&mut self, count: usize) {
+        self.sent += count;
+    }
+
+    /// Takes bytes of the answer.
+    pub fn receive(&mut self, bytes: &[u8]) -> Result<Option<Accepted>, Failure> {
+        self.received.extend_from_slice(bytes);
+        loop {
+            if let Some(refusal) = &self.refusal {
+                return match self.received.len() - refusal.head_size >= refusal.wanted() {
+                    true => Err(self.refuse()),
+                    false => Ok(None),
+                };
+            }
+            let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+            let mut response = httparse::Response::new(&mut fields);
+            let size = match response.parse(&self.received) {
+                Ok(httparse::Status::Complete(size)) if size <= self.max_header => size,
+                Ok(httparse::Status::Partial) if self.received.len() <= self.max_header => {
+                    return Ok(None);
+                }
+                Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(self.too_big()),
+                Err(error) => {
+                    let text = format!("the server's answer is not HTTP: {error}");
+                    return Err(Failure::new(Status::Http, text));
+                }
+            };
+            match response.code.unwrap_or(0) {
+                101 => {
+                    self.check(&response)?;
+                    let rest = self.received.split_off(size);
+                    return Ok(Some(Accepted {
+                        status: 101,
+                        head: std::mem::take(&mut self.received).into(),
+                        rest,
+                    }));
+                }
+                // Interim answers come before the real one (RFC 9110 §15.2).
+                100..=199 => {
+                    self.received.drain(..size);
+                }
+                status => self.refusal = Some(Refusal::new(status, &response, size)),
+            }
+        }
+    }
+
+    /// What is wrong with an answer that ends here.
+    pub fn ended(&self) -> Failure {
+        match self.refusal {
+            Some(_) => self.refuse(),
+            None if self.received.is_empty() => Failure::new(
+                Status::Closed,
+                "the server closed the connection without an answer",
+            ),
+            None => Failure::new(
+                Status::Closed,
+                "the server closed the connection within its answer",
+            ),
+        }
+    }
+
+    /// What is wrong when the deadline passes.
+    pub fn timed_out(&self) -> Failure {
+        match self.refusal {
+            Some(_) => self.refuse(),
+            None => Failure::timeout("the server's answer to the upgrade"),
+        }
+    }
+
+    fn refuse(&self) -> Failure {
+        let Some(refusal) = &self.refusal else {
+            return self.ended();
+        };
+        let body = &self.received[refusal.head_size..];
+        let body = &body[..body.len().min(refusal.wanted())];
+        let mut text = format!("the server answered {}", refusal.line);
+        let line = first_line(body);
+        if !line.is_empty() {
+            text.push_str(": ");
+            text.push_str(&line);
+        }
+        Failure {
+            http_status: refusal.status,
+            ..Failure::new(Status::HttpStatus, text)
+        }
+    }
+
+    fn too_big(&self) -> Failure {
+        let text = format!(
+            "the response header exceeds {} bytes or {MAX_FIELDS} fields",
+            self.max_header
+        );
+        Failure::new(Status::HeaderTooBig, text)
+    }
+
+    /// The checks of RFC 6455 §4.1 on a 101 answer.
+    fn check(&self, response: &httparse::Response<'_, '_>) -> Result<(), Failure> {
+        let values = |name: &'static str| {
+            response
+                .headers
+                .iter()
+                .filter(move |field| field.name.eq_ignore_ascii_case(name))
+                .map(|field| field.value)
+        };
+        let has_token = |name: &'static str, token: &str| {
+            values(name)
+                .flat_map(|value| value.split(|byte| *byte == b','))
+                .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+        };
+        if response.version != Some(1) {
+            return Err(Failure::new(
+                Status::Upgrade,
+                "the server's answer is not HTTP/1.1",
+            ));
+        }
+        if !has_token("Upgrade", "websocket") {
+            return Err(Failure::new(
+                Status::Upgrade,
+                "the answer lacks Upgrade: websocket",
+            ));
+        }
+        if !has_token("Connection", "upgrade") {
+            return Err(Failure::new(
+                Status::Upgrade,
+                "the answer lacks Connection: Upgrade",
+            ));
+        }
+        let mut accepts = values("Sec-WebSocket-Accept");
+        if accepts.next() != Some(self.accept.as_bytes()) || accepts.next().is_some() {
+            return Err(Failure::new(Status::Accept, Status::Accept.text()));
+        }
+        if let Some(value) = values("Sec-WebSocket-Extensions").next() {
+            let text = format!(
+                "the server chose the extension {}, which was not offered",
+                printable(value)
+            );
+            return Err(Failure::new(Status::ExtensionMismatch, text));
+        }
+        let mut subprotocols = values("Sec-WebSocket-Protocol");
+        if let Some(value) = subprotocols.next() {
+            let offered = self
+                .subprotocols
+                .iter()
+                .any(|name| name.as_bytes() == value);
+            if !offered || subprotocols.next().is_some() {
+                let text = format!(
+                    "the server chose the subprotocol {}, which was not offered",
+                    printable(value)
+                );
+                return Err(Failure::new(Status::SubprotocolMismatch, text));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Refusal {
+    fn new(status: u16, response: &httparse::Response<'_, '_>, head_size: usize) -> Self {
+        let body_size = response
+            .headers
+            .iter()
+            .find(|field| field.name.eq_ignore_ascii_case("Content-Length"))
+            .and_then(|field| std::str::from_utf8(field.value).ok()?.trim().parse().ok());
+        let reason = response.reason.unwrap_or("");
+        Refusal {
+            status,
+            line: printable(format!("{status} {reason}").trim_end().as_bytes()),
+            head_size,
+            body_size: if matches!(status, 204 | 304) {
+                Some(0)
+            } else {
+                body_size
+            },
+        }
+    }
+
+    fn wanted(&self) -> usize {
+        self.body_size.unwrap_or(usize::MAX).min(MAX_REFUSAL_BODY)
+    }
+}
+
+fn request(config: &Config, key: &str) -> Vec<u8> {
+    let mut request = Vec::with_capacity(256);
+    let mut field = |name: &str, value: &[u8]| {
+        request.extend_from_slice(name.as_bytes());
+        request.extend_from_slice(b": ");
+        request.extend_from_slice(value);
+        request.extend_from_slice(b"\r\n");
+    };
+    if !config.headers.iter().any(|header| header.is("Host")) {
+        field("Host", config.url.host_header().as_bytes());
+    }
+    field("Upgrade", b"websocket");
+    field("Connection", b"Upgrade");
+    field("Sec-WebSocket-Key", key.as_bytes());
+    field("Sec-WebSocket-Version", b"13");
+    if let Some(origin) = &config.origin {
+        field("Origin", origin.as_bytes());
+    }
+    if !config.subprotocols.is_empty() {
+        field(
+            "Sec-WebSocket-Protocol",
+            config.subprotocols.join(", ").as_bytes(),
+        );
+    }
+    for header in &config.headers {
+        field(&header.name, &header.value);
+    }
+    let mut whole = Vec::with_capacity(request.len() + config.url.target.len() + 32);
+    // Writing to a Vec cannot fail.
+    let _ = write!(whole, "GET {} HTTP/1.1\r\n", config.url.target);
+    whole.append(&mut request);
+    whole.extend_from_slice(b"\r\n");
+    whole
+}
+
+/// The first words of a body, fit for an error text.
+fn first_line(body: &[u8]) -> String {
+    const MOST: usize = 200;
+    let line = body
+        .split(|byte| *byte == b'\n')
+        .map(|line| line.trim_ascii())
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
+    printable(&line[..line.len().min(MOST)])
+}
+
+/// Text from the network without control characters.
+fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}

@@ -1,0 +1,1207 @@
+//! One connection: the safe API that the C functions convert to. Every method
+//! may be called from any thread.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use mio::Token;
+
+use crate::config::{
+    BinaryType, Config, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, Url, is_user_close_code,
+};
+use crate::connect::{Accepted, Connecting, Preparation, Progress, Turn};
+use crate::error::{Failure, Phase, Status};
+use crate::event::{Event, EventKind, EventType, MessageType};
+use crate::event_loop::Loop;
+use crate::session::{Counters, End, Ready, Session};
+use crate::sys;
+
+/// A callback for one kind of event.
+pub type Handler = Arc<dyn Fn(&Connection, &Event) + Send + Sync>;
+
+/// Where a connection stands, as far as its events were delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum State {
+    Initial = 0,
+    Connecting = 1,
+    Open = 2,
+    Closing = 3,
+    Closed = 4,
+    /// A reconnect is scheduled.
+    Waiting = 5,
+}
+
+impl State {
+    fn from_value(value: i32) -> State {
+        match value {
+            1 => State::Connecting,
+            2 => State::Open,
+            3 => State::Closing,
+            4 => State::Closed,
+            5 => State::Waiting,
+            _ => State::Initial,
+        }
+    }
+}
+
+/// A total over all attempts of a connection, or its last measured round trip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Counter {
+    BytesReceived = 1,
+    BytesSent = 2,
+    MessagesReceived = 3,
+    MessagesSent = 4,
+    PingsReceived = 5,
+    PingsSent = 6,
+    PongsReceived = 7,
+    PongsSent = 8,
+    RoundTripUs = 9,
+}
+
+/// From this size on the sender writes a queue that waits to be flushed.
+const WRITE_AT: usize = 16 << 10;
+/// A burst of sends ends this long after its first, direct write.
+const BURST: Duration = Duration::from_micros(100);
+
+/// One WebSocket connection, with one attempt after another.
+pub struct Connection {
+    id: u64,
+    generation: u64,
+    me: Weak<Connection>,
+    delivered: AtomicI32,
+    /// For a forked child, which may take no lock.
+    socket: AtomicI32,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    /// None once the loop or the connection was freed.
+    event_loop: Option<Arc<Loop>>,
+    config: Config,
+    handlers: Arc<Handlers>,
+    attempt: Attempt,
+    /// A reconnect that waits until the old attempt's close was delivered.
+    restart: Option<Duration>,
+    inbox: Inbox,
+    /// Messages that wait for the handshake.
+    pending: Vec<(MessageType, Vec<u8>)>,
+    pending_bytes: usize,
+    counters: Counters,
+    paused: bool,
+    /// The send queue has reached its limit and was not empty since.
+    full: bool,
+    /// The loop will look at the connection.
+    drive_queued: bool,
+    /// The loop will flush the connection.
+    flush_queued: bool,
+    /// Whether the loop counts the connection as active.
+    active: bool,
+    last_direct: Option<(u64, Instant)>,
+    addresses: Option<(SocketAddr, SocketAddr)>,
+}
+
+enum Attempt {
+    None,
+    Waiting(Instant),
+    Starting,
+    Connecting(Box<Connecting>),
+    Open(Box<Session>),
+}
+
+impl Attempt {
+    fn is_live(&self) -> bool {
+        matches!(
+            self,
+            Attempt::Starting | Attempt::Connecting(_) | Attempt::Open(_)
+        )
+    }
+}
+
+/// The events of a connection that wait for the user.
+struct Inbox {
+    conn_id: u64,
+    attempt: u32,
+    events: VecDeque<Event>,
+    /// What they count against the receive queue limit.
+    bytes: usize,
+    /// The loop's list of connections with events has this one.
+    listed: bool,
+}
+
+impl Inbox {
+    fn push(&mut self, kind: EventKind) {
+        self.bytes += kind.cost();
+        self.events.push_back(Event {
+            conn_id: self.conn_id,
+            attempt: self.attempt,
+            kind,
+        });
+    }
+
+    fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        self.bytes -= event.kind.cost();
+        if self.events.is_empty() {
+            // A burst must not leave its memory with an idle connection.
+            const KEPT: usize = 64;
+            self.events.shrink_to(KEPT);
+        }
+        Some(event)
+    }
+
+    fn drop_received(&mut self) {
+        self.events.retain(|event| !event.kind.is_received());
+        self.bytes = self.events.iter().map(|event| event.kind.cost()).sum();
+    }
+}
+
+/// The user's callbacks. A thread that runs one holds a reference, so that the
+/// free hook, dropped with the last one, runs after all of them.
+#[derive(Clone, Default)]
+pub(crate) struct Handlers {
+    by_type: [Option<Handler>; 10],
+    on_free: Option<Arc<FreeHook>>,
+}
+
+impl Handlers {
+    pub(crate) fn get(&self, event: EventType) -> Option<&Handler> {
+        self.by_type[event as usize].as_ref()
+    }
+}
+
+type FreeCallback = Box<dyn FnOnce() + Send>;
+
+struct FreeHook(Mutex<Option<FreeCallback>>);
+
+impl FreeHook {
+    fn take(&self) -> Option<FreeCallback> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for FreeHook {
+    fn drop(&mut self) {
+        if let Some(callback) = self.take() {
+            callback();
+        }
+    }
+}
+
+/// What the reactor must do for a connection after driving it.
+#[derive(Debug, Default)]
+pub(crate) struct Next {
+    /// Drive it in the next turn, without waiting.
+    pub again: bool,
+    pub deadline: Option<Instant>,
+    /// It needs no readiness and no timer.
+    pub idle: bool,
+}
+
+impl Connection {
+    pub fn new(event_loop: &Arc<Loop>, url: &str) -> Result<Arc<Connection>, Status> {
+        event_loop.check_usable()?;
+        let config = Config::new(url)?;
+        let id = event_loop.next_connection_id();
+        let connection = Arc::new_cyclic(|me| Connection {
+            id,
+            generation: sys::fork_generation(),
+            me: Weak::clone(me),
+            delivered: AtomicI32::new(State::Initial as i32),
+            socket: AtomicI32::new(-1),
+            inner: Mutex::new(Inner {
+                event_loop: Some(Arc::clone(event_loop)),
+                config,
+                handlers: Arc::default(),
+                attempt: Attempt::None,
+                restart: None,
+                inbox: Inbox {
+                    conn_id: id,
+                    attempt: 0,
+                    events: VecDeque::new(),
+                    bytes: 0,
+                    listed: false,
+                },
+                pending: Vec::new(),
+                pending_bytes: 0,
+                counters: Counters::default(),
+                paused: false,
+                full: false,
+                drive_queued: false,
+                flush_queued: false,
+                active: false,
+                last_direct: None,
+                addresses: None,
+            }),
+        });
+        event_loop.attach(&connection);
+        Ok(connection)
+    }
+
+    /// Ends the connection without an event and forgets its callbacks.
+    pub fn free(&self) {
+        if self.is_forked() {
+            // The locks and the reactor's epoll belong to the parent.
+            let socket = self.socket.swap(-1, Ordering::Relaxed);
+            if socket != -1 {
+                sys::close_inherited(socket);
+            }
+            std::mem::forget(self.me.upgrade());
+            return;
+        }
+        let (event_loop, handlers) = {
+            let mut inner = self.lock();
+            inner.flush();
+            inner.discard_attempt(self);
+            let handlers = std::mem::take(&mut inner.handlers);
+            inner.queue_drive(self);
+            (inner.event_loop.take(), handlers)
+        };
+        if let Some(event_loop) = event_loop {
+            event_loop.detach(self.id);
+        }
+        // Runs the free hook, unless a callback is still running.
+        drop(handlers);
+    }
+
+    /// The loop goes away; the handle stays valid for `free`.
+    pub(crate) fn loop_freed(&self) {
+        let mut inner = self.lock();
+        inner.flush();
+        inner.discard_attempt(self);
+        inner.event_loop = None;
+    }
+
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub fn state(&self) -> State {
+        State::from_value(self.delivered.load(Ordering::Relaxed))
+    }
+
+    fn set_state(&self, state: State) {
+        self.delivered.store(state as i32, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_forked(&self) -> bool {
+        self.generation != sys::fork_generation()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic inside is reported as such; the state itself stays usable.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks for a call of the user.
+    fn enter(&self) -> Result<MutexGuard<'_, Inner>, Status> {
+        if self.is_forked() {
+            return Err(Status::Forked);
+        }
+        let inner = self.lock();
+        match inner.event_loop {
+            Some(_) => Ok(inner),
+            None => Err(Status::State),
+        }
+    }
+}
+
+/// Settings. Unless noted they are read when the next attempt begins.
+impl Connection {
+    fn configure(
+        &self,
+        change: impl FnOnce(&mut Config) -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        change(&mut self.enter()?.config)
+    }
+
+    pub fn set_url(&self, url: &str) -> Result<(), Status> {
+        let url = Url::parse(url)?;
+        self.configure(|config| {
+            config.url = url;
+            Ok(())
+        })
+    }
+
+    pub fn set_header(&self, name: &str, value: &[u8]) -> Result<(), Status> {
+        self.configure(|config| config.set_header(name, value))
+    }
+
+    pub fn add_header(&self, name: &str, value: &[u8]) -> Result<(), Status> {
+        self.configure(|config| config.add_header(name, value))
+    }
+
+    pub fn clear_headers(&self) -> Result<(), Status> {
+        self.configure(|config| {
+            config.headers.clear();
+            Ok(())
+        })
+    }
+
+    pub fn set_subprotocols(&self, list: &str) -> Result<(), Status> {
+        self.configure(|config| config.set_subprotocols(list))
+    }
+
+    pub fn set_origin(&self, origin: &str) -> Result<(), Status> {
+        self.configure(|config| config.set_origin(origin))
+    }
+
+    /// Takes effect at once: the next ping is one interval away.
+    pub fn set_ping_interval(&self, interval: Option<Duration>) -> Result<(), Status> {
+        let interval = checked(interval)?;
+        let mut inner = self.enter()?;
+        inner.config.ping_interval = interval;
+        if let Attempt::Open(session) = &mut inner.attempt {
+            session.set_ping_interval(interval, Instant::now());
+            inner.queue_drive(self);
+        }
+        Ok(())
+    }
+
+    /// Takes effect at once.
+    pub fn set_pong_timeout(&self, timeout: Option<Duration>) -> Result<(), Status> {
+        let timeout = checked(timeout)?;
+        let mut inner = self.enter()?;
+        inner.config.pong_timeout = timeout;
+        inner.queue_drive(self);
+        Ok(())
+    }
+
+    /// Takes effect at once.
+    pub fn set_auto_pong(&self, auto_pong: bool) -> Result<(), Status> {
+        self.configure(|config| {
+            config.auto_pong = auto_pong;
+            Ok(())
+        })
+    }
+
+    /// Takes effect with the next `send`.
+    pub fn set_binary_type(&self, binary_type: BinaryType) -> Result<(), Status> {
+        self.configure(|config| {
+            config.binary_type = binary_type;
+            Ok(())
+        })
+    }
+
+    pub fn set_connect_timeout(&self, timeout: Option<Duration>) -> Result<(), Status> {
+        let timeout = checked(timeout)?;
+        self.configure(|config| {
+            config.connect_timeout = timeout;
+            Ok(())
+        })
+    }
+
+    pub fn set_handshake_timeout(&self, timeout: Option<Duration>) -> Result<(), Status> {
+        let timeout = checked(timeout)?;
+        self.configure(|config| {
+            config.handshake_timeout = timeout;
+            Ok(())
+        })
+    }
+
+    pub fn set_close_timeout(&self, timeout: Option<Duration>) -> Result<(), Status> {
+        let timeout = checked(timeout)?;
+        self.configure(|config| {
+            config.close_timeout = timeout;
+            Ok(())
+        })
+    }
+
+    pub fn set_max_message_size(&self, size: usize) -> Result<(), Status> {
+        self.set_size(size, |config| &mut config.max_message_size)
+    }
+
+    pub fn set_max_frame_size(&self, size: usize) -> Result<(), Status> {
+        self.set_size(size, |config| &mut config.max_frame_size)
+    }
+
+    pub fn set_max_header_size(&self, size: usize) -> Result<(), Status> {
+        self.set_size(size, |config| &mut config.max_header_size)
+    }
+
+    /// Takes effect at once.
+    pub fn set_send_queue_limit(&self, size: usize) -> Result<(), Status> {
+        self.set_size(size, |config| &mut config.send_queue_limit)
+    }
+
+    /// Takes effect at once.
+    pub fn set_receive_queue_limit(&self, size: usize) -> Result<(), Status> {
+        self.set_size(size, |config| &mut config.receive_queue_limit)?;
+        self.enter()?.queue_drive(self);
+        Ok(())
+    }
+
+    fn set_size(
+        &self,
+        size: usize,
+        setting: impl FnOnce(&mut Config) -> &mut usize,
+    ) -> Result<(), Status> {
+        if size == 0 {
+            return Err(Status::Invalid);
+        }
+        self.configure(|config| {
+            *setting(config) = size;
+            Ok(())
+        })
+    }
+
+    /// Sets or removes the callback for one kind of event. One that is running
+    /// on another thread may still finish.
+    pub fn on(&self, event: EventType, handler: Option<Handler>) -> Result<(), Status> {
+        let mut inner = self.enter()?;
+        let mut handlers = Handlers::clone(&inner.handlers);
+        handlers.by_type[event as usize] = handler;
+        let old = std::mem::replace(&mut inner.handlers, Arc::new(handlers));
+        drop(inner);
+        drop(old);
+        Ok(())
+    }
+
+    /// Sets or removes what runs once, last of all, after `free`.
+    pub fn on_free(&self, callback: Option<FreeCallback>) -> Result<(), Status> {
+        let mut inner = self.enter()?;
+        let mut handlers = Handlers::clone(&inner.handlers);
+        let hook = callback.map(|callback| Arc::new(FreeHook(Mutex::new(Some(callback)))));
+        let replaced = std::mem::replace(&mut handlers.on_free, hook);
+        let old = std::mem::replace(&mut inner.handlers, Arc::new(handlers));
+        drop(inner);
+        // A replaced hook is not run.
+        drop(replaced.map(|hook| hook.take()));
+        drop(old);
+        Ok(())
+    }
+}
+
+/// A deadline of zero would always have passed.
+fn checked(duration: Option<Duration>) -> Result<Option<Duration>, Status> {
+    match duration {
+        Some(Duration::ZERO) => Err(Status::Invalid),
+        duration => Ok(duration),
+    }
+}
+
+/// Attempts.
+impl Connection {
+    /// Starts an attempt.
+    pub fn connect(&self) -> Result<(), Status> {
+        let mut inner = self.enter()?;
+        if inner.attempt.is_live() || inner.has_undelivered_close() {
+            return Err(Status::State);
+        }
+        inner.schedule(self, Duration::ZERO)
+    }
+
+    /// Starts an attempt after `delay`. A live attempt is aborted first, and
+    /// the new one starts after its close was delivered.
+    pub fn reconnect(&self, delay: Duration) -> Result<(), Status> {
+        let mut inner = self.enter()?;
+        if inner.attempt.is_live() {
+            inner.inbox.drop_received();
+            inner.end(self, End::aborted);
+        }
+        if inner.has_undelivered_close() {
+            inner.restart = Some(delay);
+            inner.settle(self);
+            return Ok(());
+        }
+        inner.schedule(self, delay)
+    }
+
+    /// Cancels a scheduled reconnect, if there is one.
+    pub fn cancel_reconnect(&self) -> Result<(), Status> {
+        let mut inner = self.enter()?;
+        inner.cancel_reconnect(self);
+        Ok(())
+    }
+
+    /// Ends the connection in order: what is queued is sent, then a close
+    /// frame. Before the handshake the attempt just ends.
+    pub fn close(&self, code: u16, reason: &[u8]) -> Result<(), Status> {
+        if code != 0 && !is_user_close_code(code) {
+            return Err(Status::CloseCode);
+        }
+        let reason = std::str::from_utf8(reason).map_err(|_| Status::CloseReason)?;
+        if reason.len() > MAX_CLOSE_REASON || (code == 0 && !reason.is_empty()) {
+            return Err(Status::CloseReason);
+        }
+        let mut inner = self.enter()?;
+        let cancelled = inner.cancel_reconnect(self);
+        match &mut inner.attempt {
+            Attempt::Starting | Attempt::Connecting(_) => inner.end(self, End::aborted),
+            Attempt::Open(session) if session.is_open() => {
+                session.close(code, reason, Instant::now());
+                self.set_state(State::Closing);
+                inner.flush();
+                inner.queue_drive(self);
+            }
+            _ if cancelled => {}
+            _ => return Err(Status::State),
+        }
+        Ok(())
+    }
+
+    /// Ends the attempt at once. Received messages that were not delivered are
+    /// dropped.
+    pub fn abort(&self) -> Result<(), Status> {
+        let mut inner = self.enter()?;
+        let cancelled = inner.cancel_reconnect(self);
+        if inner.attempt.is_live() {
+            inner.inbox.drop_received();
+            inner.end(self, End::aborted);
+            return Ok(());
+        }
+        match cancelled {
+            true => Ok(()),
+            false => Err(Status::State),
+        }
+    }
+
+    /// Takes what a helper thread has prepared for an attempt.
+    fn prepared(&self, attempt: u32, preparation: Preparation) {
+        let mut inner = self.lock();
+        if inner.inbox.attempt != attempt {
+            return;
+        }
+        if let Attempt::Connecting(connecting) = &mut inner.attempt {
+            connecting.set_prepared(preparation);
+            inner.queue_drive(self);
+        }
+    }
+}
+
+/// Sending.
+impl Connection {
+    /// Sends a message of the connection's binary type.
+    pub fn send(&self, data: &[u8]) -> Result<(), Status> {
+        let binary_type = self.enter()?.config.binary_type;
+        match binary_type {
+            BinaryType::Blob => self.send_text(data),
+            BinaryType::ArrayBuffer => self.send_binary(data),
+        }
+    }
+
+    pub fn send_text(&self, text: &[u8]) -> Result<(), Status> {
+        if std::str::from_utf8(text).is_err() {
+            return Err(Status::Utf8);
+        }
+        self.send_message(MessageType::Text, text)
+    }
+
+    pub fn send_binary(&self, data: &[u8]) -> Result<(), Status> {
+        self.send_message(MessageType::Binary, data)
+    }
+
+    fn send_message(&self, kind: MessageType, payload: &[u8]) -> Result<(), Status> {
+        let mut inner = self.enter()?;
+        if payload.len() > inner.config.max_message_size {
+            return Err(Status::TooBig);
+        }
+        if inner.buffered() >= inner.config.send_queue_limit {
+            return Err(Status::QueueFull);
+        }
+        let is_over = inner.is_over();
+        match &mut inner.attempt {
+            Attempt::Open(session) if session.is_open() => {
+                session.push_message(kind, payload);
+                inner.sent(self);
+            }
+            Attempt::Open(_) => return Err(Status::State),
+            Attempt::None if is_over => return Err(Status::State),
+            _ => {
+                inner.pending_bytes += payload.len();
+                inner.pending.push((kind, payload.to_vec()));
+            }
+        }
+        inner.note_full(self);
+        Ok(())
+    }
+
+    pub fn ping(&self, payload: &[u8]) -> Result<(), Status> {
+        self.send_control(payload, Session::push_ping)
+    }
+
+    pub fn pong(&self, payload: &[u8]) -> Result<(), Status> {
+        self.send_control(payload, Session::push_pong)
+    }
+
+    fn send_control(
+        &self,
+        payload: &[u8],
+        push: impl FnOnce(&mut Session, &[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Status> {
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(Status::TooBig);
+        }
+        let mut inner = self.enter()?;
+        if inner.buffered() >= inner.config.send_queue_limit {
+            return Err(Status::QueueFull);
+        }
+        let Attempt::Open(session) = &mut inner.attempt else {
+            return Err(Status::State);
+        };
+        if !session.is_open() {
+            return Err(Status::State);
+        }
+        push(session, payload).map_err(|failure| failure.status)?;
+        inner.sent(self);
+        // The deadline for the answer begins with the ping.
+        inner.queue_drive(self);
+        Ok(())
+    }
+
+    /// Writes what is queued, as far as the socket takes it.
+    pub fn flush(&self) -> Result<(), Status> {
+        let mut inner = self.enter()?;
+        inner.flush_and_follow_up(self);
+        Ok(())
+    }
+
+    /// Flushes for the loop.
+    pub(crate) fn flush_queued(&self) {
+        let mut inner = self.lock();
+        inner.flush_queued = false;
+        inner.flush_and_follow_up(self);
+    }
+
+    /// Bytes that were accepted and not handed to the kernel.
+    pub fn buffered_amount(&self) -> usize {
+        self.enter().map_or(0, |inner| inner.buffered())
+    }
+}
+
+/// Receiving and asking.
+impl Connection {
+    /// Holds messages, pings and pongs back and stops reading the socket.
+    pub fn pause_recv(&self) -> Result<(), Status> {
+        let mut inner = self.enter()?;
+        inner.paused = true;
+        inner.queue_drive(self);
+        Ok(())
+    }
+
+    pub fn resume_recv(&self) -> Result<(), Status> {
+        let mut inner = self.enter()?;
+        if std::mem::take(&mut inner.paused) {
+            if let Attempt::Open(session) = &mut inner.attempt {
+                session.resumed(Instant::now());
+            }
+            inner.queue_drive(self);
+            inner.list(self);
+        }
+        Ok(())
+    }
+
+    pub fn counter(&self, counter: Counter) -> u64 {
+        if self.is_forked() {
+            return 0;
+        }
+        let counters = self.lock().counters;
+        match counter {
+            Counter::BytesReceived => counters.bytes_received,
+            Counter::BytesSent => counters.bytes_sent,
+            Counter::MessagesReceived => counters.messages_received,
+            Counter::MessagesSent => counters.messages_sent,
+            Counter::PingsReceived => counters.pings_received,
+            Counter::PingsSent => counters.pings_sent,
+            Counter::PongsReceived => counters.pongs_received,
+            Counter::PongsSent => counters.pongs_sent,
+            Counter::RoundTripUs => counters.round_trip.as_micros() as u64,
+        }
+    }
+
+    /// The socket's peer, from the attempt's TCP connect on.
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.enter().ok()?.addresses.map(|(peer, _)| peer)
+    }
+
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.enter().ok()?.addresses.map(|(_, local)| local)
+    }
+}
+
+/// What the loop calls.
+impl Connection {
+    /// Goes as far as the socket and the clock allow.
+    pub(crate) fn drive(&self, turn: &mut Turn<'_>, ready: Ready) -> Next {
+        let mut inner = self.lock();
+        inner.drive_queued = false;
+        if inner.event_loop.is_none() {
+            return Next {
+                idle: true,
+                ..Next::default()
+            };
+        }
+        inner.step(self, turn, ready);
+        inner.settle(self);
+        inner.next(turn.now)
+    }
+
+    /// A panic in `drive` is a bug; this connection ends, the process lives.
+    pub(crate) fn panicked(&self) -> Next {
+        let mut inner = self.lock();
+        if inner.attempt.is_live() {
+            inner.end(self, |phase| {
+                End::failed(Failure::new(Status::Panic, Status::Panic.text()), phase)
+            });
+        }
+        Next {
+            idle: true,
+            ..Next::default()
+        }
+    }
+
+    /// Takes the next event that may be delivered, with the callbacks.
+    pub(crate) fn next_event(&self) -> Option<(Event, Arc<Handlers>)> {
+        let mut inner = self.lock();
+        let event = inner.pop(self)?;
+        Some((event, Arc::clone(&inner.handlers)))
+    }
+
+    /// Takes events until `room` is used up; tells whether more are left.
+    pub(crate) fn take_events(&self, room: usize, events: &mut Vec<Event>) -> bool {
+        let mut inner = self.lock();
+        while events.len() < room {
+            match inner.pop(self) {
+                Some(event) => events.push(event),
+                None => return false,
+            }
+        }
+        inner.has_deliverable() || inner.unlist()
+    }
+
+    /// The close was delivered: a reconnect that waited for it may be scheduled.
+    pub(crate) fn close_delivered(&self) {
+        let mut inner = self.lock();
+        if let Some(delay) = inner.restart.take() {
+            // Without a thread the reconnect cannot happen; nobody can be told.
+            let _ = inner.schedule(self, delay);
+        }
+    }
+}
+
+impl Inner {
+    /// Whether the last attempt is over and no further one was asked for.
+    fn is_over(&self) -> bool {
+        self.inbox.attempt > 0 && self.restart.is_none()
+    }
+
+    fn has_undelivered_close(&self) -> bool {
+        self.inbox
+            .events
+            .iter()
+            .any(|event| matches!(event.kind, EventKind::Close { .. }))
+    }
+
+    /// Starts the next attempt now or later.
+    fn schedule(&mut self, connection: &Connection, delay: Duration) -> Result<(), Status> {
+        let Some(event_loop) = &self.event_loop else {
+            return Err(Status::State);
+        };
+        event_loop.start_thread()?;
+        self.restart = None;
+        if delay.is_zero() {
+            self.begin(connection);
+        } else {
+            self.attempt = Attempt::Waiting(Instant::now() + delay);
+            connection.set_state(State::Waiting);
+        }
+        self.queue_drive(connection);
+        self.settle(connection);
+        Ok(())
+    }
+
+    fn begin(&mut self, connection: &Connection) {
+        self.inbox.attempt += 1;
+        self.attempt = Attempt::Starting;
+        self.addresses = None;
+        self.last_direct = None;
+        connection.set_state(State::Connecting);
+    }
+
+    fn cancel_reconnect(&mut self, connection: &Connection) -> bool {
+        let waited = matches!(self.attempt, Attempt::Waiting(_));
+        if waited {
+            self.attempt = Attempt::None;
+            connection.set_state(match self.inbox.attempt {
+                0 => State::Initial,
+                _ => State::Closed,
+            });
+            self.drop_pending();
+            self.queue_drive(connection);
+        }
+        let cancelled = self.restart.take().is_some() || waited;
+        self.settle(connection);
+        cancelled
+    }
+
+    fn step(&mut self, connection: &Connection, turn: &mut Turn<'_>, ready: Ready) {
+        if let Attempt::Waiting(at) = self.attempt {
+            if at <= turn.now {
+                self.begin(connection);
+            }
+        }
+        if let Attempt::Starting = self.attempt {
+            self.start(connection, turn);
+        }
+        if let Attempt::Connecting(_) = self.attempt {
+            self.advance_connecting(connection, turn);
+        }
+        if let Attempt::Open(_) = self.attempt {
+            self.advance_session(connection, turn, ready);
+        }
+    }
+
+    fn start(&mut self, connection: &Connection, turn: &Turn<'_>) {
+        let me = Weak::clone(&connection.me);
+        let attempt = self.inbox.attempt;
+        let connecting = Connecting::start(
+            &self.config,
+            Token(connection.id as usize),
+            turn,
+            move |preparation| {
+                if let Some(connection) = me.upgrade() {
+                    connection.prepared(attempt, preparation);
+                }
+            },
+        );
+        self.attempt = Attempt::Connecting(Box::new(connecting));
+    }
+
+    fn advance_connecting(&mut self, connection: &Connection, turn: &mut Turn<'_>) {
+        while let Attempt::Connecting(connecting) = &mut self.attempt {
+            let progress = connecting.advance(turn, &mut self.counters);
+            connection
+                .socket
+                .store(connecting.fd().unwrap_or(-1), Ordering::Relaxed);
+            match progress {
+                Ok(Progress::Connected) => {
+                    self.addresses = connecting.addresses();
+                    self.inbox.push(EventKind::Connect);
+                }
+                Ok(Progress::Pending) => {
+                    if connecting
+                        .deadline()
+                        .is_some_and(|deadline| deadline <= turn.now)
+                    {
+                        let failure = connecting.timed_out();
+                        self.end(connection, |phase| End::failed(failure, phase));
+                    }
+                    return;
+                }
+                Ok(Progress::Open(opened)) => {
+                    let accepted = opened.accepted;
+                    let fd = opened.transport.as_raw_fd();
+                    match Session::new(opened.transport, opened.received, &self.config, turn.now) {
+                        Ok(session) => self.open(session, fd, accepted, connection),
+                        Err(failure) => {
+                            self.end(connection, |_| End::failed(failure, Phase::Upgrade));
+                        }
+                    }
+                    return;
+                }
+                Err((phase, failure)) => {
+                    self.end(connection, |_| End::failed(failure, phase));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The upgrade was accepted: what waited for it goes out first.
+    fn open(
+        &mut self,
+        mut session: Session,
+        socket: RawFd,
+        accepted: Accepted,
+        connection: &Connection,
+    ) {
+        connection.socket.store(socket, Ordering::Relaxed);
+        for (kind, payload) in std::mem::take(&mut self.pending) {
+            session.push_message(kind, &payload);
+        }
+        self.pending_bytes = 0;
+        self.inbox.push(EventKind::Handshake {
+            status: accepted.status,
+            head: accepted.head,
+        });
+        let Inner {
+            inbox,
+            counters,
+            config,
+            ..
+        } = self;
+        session.flush(counters);
+        session.feed(&accepted.rest, config.auto_pong, counters, &mut |kind| {
+            inbox.push(kind)
+        });
+        self.attempt = Attempt::Open(Box::new(session));
+    }
+
+    fn advance_session(&mut self, connection: &Connection, turn: &mut Turn<'_>, ready: Ready) {
+        let held = self.is_held();
+        let Inner {
+            attempt: Attempt::Open(session),
+            inbox,
+            counters,
+            config,
+            ..
+        } = self
+        else {
+            return;
+        };
+        let mut emit = |kind| inbox.push(kind);
+        session.set_ready(ready);
+        if session.is_readable() && !held {
+            session.read(turn.buffers, config.auto_pong, counters, &mut emit);
+        }
+        let end = session.advance(turn.now, held, config, counters, &mut emit);
+        let drained = self.full && session.queued() == 0;
+        if drained {
+            self.full = false;
+            inbox.push(EventKind::BufferDrain);
+        }
+        if let Some(end) = end {
+            self.end(connection, |_| end);
+        }
+    }
+
+    /// Whether the application, or its queue, keeps the socket from being read.
+    fn is_held(&self) -> bool {
+        let failing =
+            matches!(&self.attempt, Attempt::Open(session) if session.has_write_failure());
+        (self.paused && !failing) || self.inbox.bytes >= self.config.receive_queue_limit
+    }
+
+    /// Ends the live attempt: its last events are queued, its socket is closed.
+    fn end(&mut self, connection: &Connection, end: impl FnOnce(Phase) -> End) {
+        let (phase, unsent) = match &self.attempt {
+            Attempt::Connecting(connecting) => (connecting.phase(), 0),
+            Attempt::Open(session) => (session.phase(), session.unsent_messages()),
+            _ => (Phase::None, 0),
+        };
+        let end = end(phase);
+        if let Some(failure) = end.error {
+            self.inbox.push(EventKind::Error {
+                status: failure.status,
+                phase: end.phase,
+                http_status: failure.http_status,
+                text: failure.text,
+            });
+        }
+        self.inbox.push(EventKind::Close {
+            status: end.status,
+            phase: end.phase,
+            code: end.code,
+            reason: end.reason,
+            clean: end.clean,
+            unsent: unsent + self.pending.len() as u64,
+        });
+        // What was held is delivered: nothing may follow the close.
+        self.paused = false;
+        self.drop_attempt(connection);
+        self.drop_pending();
+        self.queue_drive(connection);
+        self.settle(connection);
+    }
+
+    fn drop_pending(&mut self) {
+        self.pending = Vec::new();
+        self.pending_bytes = 0;
+        self.full = false;
+    }
+
+    fn drop_attempt(&mut self, connection: &Connection) {
+        if let Some(event_loop) = &self.event_loop {
+            match &mut self.attempt {
+                Attempt::Connecting(connecting) => connecting.deregister(event_loop.registry()),
+                Attempt::Open(session) => session.transport_mut().deregister(event_loop.registry()),
+                Attempt::None | Attempt::Waiting(_) | Attempt::Starting => {}
+            }
+        }
+        connection.socket.store(-1, Ordering::Relaxed);
+        self.attempt = Attempt::None;
+    }
+
+    /// Ends everything without an event.
+    fn discard_attempt(&mut self, connection: &Connection) {
+        self.drop_attempt(connection);
+        self.drop_pending();
+        self.restart = None;
+        self.inbox.events = VecDeque::new();
+        self.inbox.bytes = 0;
+        connection.set_state(State::Closed);
+        self.settle(connection);
+    }
+
+    fn next(&self, now: Instant) -> Next {
+        match &self.attempt {
+            Attempt::None => Next {
+                idle: true,
+                ..Next::default()
+            },
+            Attempt::Waiting(at) => Next {
+                deadline: Some(*at),
+                ..Next::default()
+            },
+            Attempt::Starting => Next {
+                again: true,
+                deadline: Some(now),
+                idle: false,
+            },
+            Attempt::Connecting(connecting) => Next {
+                deadline: connecting.deadline(),
+                ..Next::default()
+            },
+            Attempt::Open(session) => {
+                let held = self.is_held();
+                Next {
+                    again: session.is_readable() && !held,
+                    deadline: session.next_deadline(held, &self.config),
+                    idle: false,
+                }
+            }
+        }
+    }
+
+    fn buffered(&self) -> usize {
+        let queued = match &self.attempt {
+            Attempt::Open(session) => session.queued(),
+            _ => 0,
+        };
+        self.pending_bytes + queued
+    }
+
+    fn note_full(&mut self, connection: &Connection) {
+        if !self.full && self.buffered() >= self.config.send_queue_limit {
+            self.full = true;
+            self.inbox.push(EventKind::BufferFull);
+            self.queue_drive(connection);
+        }
+    }
+
+    /// Decides who writes what was just queued. The first message of a burst
+    /// goes out at once; the following ones wait for the loop, so that one
+    /// write carries them.
+    fn sent(&mut self, connection: &Connection) {
+        let Some(event_loop) = &self.event_loop else {
+            return;
+        };
+        if self.flush_queued {
+            if self.buffered() >= WRITE_AT {
+                self.flush_and_follow_up(connection);
+            }
+            return;
+        }
+        let (turn, now) = (event_loop.turns(), Instant::now());
+        let in_burst = self
+            .last_direct
+            .is_some_and(|(last, at)| last == turn && now.duration_since(at) < BURST);
+        if in_burst && self.buffered() < WRITE_AT {
+            self.flush_queued = true;
+            if let Some(connection) = connection.me.upgrade() {
+                event_loop.queue_flush(connection);
+            }
+        } else {
+            self.last_direct = Some((turn, now));
+            self.flush_and_follow_up(connection);
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Attempt::Open(session) = &mut self.attempt {
+            session.flush(&mut self.counters);
+        }
+    }
+
+    /// Flushes outside a turn; what a turn must see to is queued for one.
+    fn flush_and_follow_up(&mut self, connection: &Connection) {
+        self.flush();
+        let Attempt::Open(session) = &self.attempt else {
+            return;
+        };
+        if session.has_write_failure() || (self.full && session.queued() == 0) || !session.is_open()
+        {
+            self.queue_drive(connection);
+        }
+    }
+
+    /// Has the loop look at the connection in its next turn.
+    fn queue_drive(&mut self, connection: &Connection) {
+        if std::mem::replace(&mut self.drive_queued, true) {
+            return;
+        }
+        if let (Some(event_loop), Some(connection)) = (&self.event_loop, connection.me.upgrade()) {
+            event_loop.queue_drive(connection);
+        }
+    }
+
+    /// Puts the connection on the loop's list of those with events.
+    fn list(&mut self, connection: &Connection) {
+        if self.inbox.listed || !self.has_deliverable() {
+            return;
+        }
+        if let (Some(event_loop), Some(connection)) = (&self.event_loop, connection.me.upgrade()) {
+            self.inbox.listed = true;
+            event_loop.list(connection);
+        }
+    }
+
+    fn unlist(&mut self) -> bool {
+        self.inbox.listed = false;
+        false
+    }
+
+    fn has_deliverable(&self) -> bool {
+        self.inbox
+            .events
+            .front()
+            .is_some_and(|event| !(self.paused && event.kind.is_received()))
+    }
+
+    /// Takes the next event that may be delivered, and its effects.
+    fn pop(&mut self, connection: &Connection) -> Option<Event> {
+        if !self.has_deliverable() {
+            self.unlist();
+            return None;
+        }
+        let was_held = self.is_held();
+        let event = self.inbox.pop()?;
+        match event.kind {
+            EventKind::Handshake { .. } if connection.state() == State::Connecting => {
+                connection.set_state(State::Open);
+            }
+            EventKind::Close { .. } => connection.set_state(State::Closed),
+            _ => {}
+        }
+        if was_held && !self.is_held() {
+            if let Attempt::Open(session) = &mut self.attempt {
+                session.resumed(Instant::now());
+            }
+            self.queue_drive(connection);
+        }
+        if self.inbox.events.is_empty() {
+            self.settle(connection);
+        }
+        Some(event)
+    }
+
+    /// Lists new events and tells the loop whether the connection is active.
+    fn settle(&mut self, connection: &Connection) {
+        self.list(connection);
+        let active = self.attempt.is_live()
+            || matches!(self.attempt, Attempt::Waiting(_))
+            || self.restart.is_some()
+            || !self.inbox.events.is_empty();
+        if active != self.active {
+            self.active = active;
+            if let Some(event_loop) = &self.event_loop {
+                event_loop.count_active(active);
+            }
+        }
+    }
+}

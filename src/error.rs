@@ -1,0 +1,351 @@
+//! What can go wrong: statuses, phases, and the one place that maps the errors
+//! of tungstenite, native-tls and the system to them.
+
+use std::io;
+
+use tungstenite::error::{CapacityError, Error as WsError};
+
+/// The result of a call, or the reason why an attempt failed.
+///
+/// Values are part of the ABI (`wsc_status_t`): grouped, never renumbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Status {
+    Ok = 0,
+    Null = 1,
+    Invalid = 2,
+    Url = 3,
+    UrlScheme = 4,
+    UrlPort = 5,
+    HeaderName = 6,
+    HeaderValue = 7,
+    Subprotocol = 8,
+    Origin = 9,
+    CloseCode = 10,
+    CloseReason = 11,
+    Utf8 = 12,
+    TooBig = 13,
+    Mode = 14,
+    State = 20,
+    Busy = 21,
+    QueueFull = 22,
+    Timeout = 23,
+    Forked = 24,
+    Aborted = 25,
+    NotFound = 26,
+    Dns = 40,
+    Refused = 41,
+    Unreachable = 42,
+    Reset = 43,
+    Closed = 44,
+    Io = 45,
+    System = 46,
+    Tls = 60,
+    Certificate = 61,
+    Http = 80,
+    HttpStatus = 81,
+    Upgrade = 82,
+    Accept = 83,
+    HeaderTooBig = 84,
+    SubprotocolMismatch = 85,
+    ExtensionMismatch = 86,
+    Protocol = 87,
+    MessageTooBig = 88,
+    PeerUtf8 = 89,
+    Panic = 100,
+}
+
+impl Status {
+    /// Every status, in the order of its value.
+    pub const ALL: [Status; 42] = [
+        Status::Ok,
+        Status::Null,
+        Status::Invalid,
+        Status::Url,
+        Status::UrlScheme,
+        Status::UrlPort,
+        Status::HeaderName,
+        Status::HeaderValue,
+        Status::Subprotocol,
+        Status::Origin,
+        Status::CloseCode,
+        Status::CloseReason,
+        Status::Utf8,
+        Status::TooBig,
+        Status::Mode,
+        Status::State,
+        Status::Busy,
+        Status::QueueFull,
+        Status::Timeout,
+        Status::Forked,
+        Status::Aborted,
+        Status::NotFound,
+        Status::Dns,
+        Status::Refused,
+        Status::Unreachable,
+        Status::Reset,
+        Status::Closed,
+        Status::Io,
+        Status::System,
+        Status::Tls,
+        Status::Certificate,
+        Status::Http,
+        Status::HttpStatus,
+        Status::Upgrade,
+        Status::Accept,
+        Status::HeaderTooBig,
+        Status::SubprotocolMismatch,
+        Status::ExtensionMismatch,
+        Status::Protocol,
+        Status::MessageTooBig,
+        Status::PeerUtf8,
+        Status::Panic,
+    ];
+}
+
+impl Status {
+    /// The status with this value, if there is one.
+    pub fn from_code(code: i32) -> Option<Status> {
+        Self::ALL.into_iter().find(|status| *status as i32 == code)
+    }
+
+    /// One sentence for people.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Status::Ok => "success",
+            Status::Null => "a required pointer is NULL",
+            Status::Invalid => "an argument is out of range",
+            Status::Url => "the URL is malformed",
+            Status::UrlScheme => "the URL's scheme is neither ws nor wss",
+            Status::UrlPort => "the URL's port is not in 1 to 65535",
+            Status::HeaderName => {
+                "the header name is not a token, or is one the library sets itself"
+            }
+            Status::HeaderValue => {
+                "the header value contains CR, LF, NUL or another control character"
+            }
+            Status::Subprotocol => "a subprotocol is not a token, or is named twice",
+            Status::Origin => "the origin contains a control character or a space",
+            Status::CloseCode => "the close code is neither 1000 nor in 3000 to 4999",
+            Status::CloseReason => {
+                "the close reason is over 123 bytes, not UTF-8, or given without a code"
+            }
+            Status::Utf8 => "the text is not UTF-8",
+            Status::TooBig => "the data exceeds its limit",
+            Status::Mode => {
+                "the loop runs its callbacks on its own thread and is not dispatched or polled"
+            }
+            Status::State => "the connection or loop is not in a state that allows this call",
+            Status::Busy => "the loop is already being dispatched or polled",
+            Status::QueueFull => "the send queue is full",
+            Status::Timeout => "a deadline passed",
+            Status::Forked => {
+                "the object belongs to the process that made it, not to its forked child"
+            }
+            Status::Aborted => "the attempt was ended by the caller",
+            Status::NotFound => "there is no such thing",
+            Status::Dns => "the host name could not be resolved",
+            Status::Refused => "the connection was refused",
+            Status::Unreachable => "the network or host is unreachable",
+            Status::Reset => "the connection was reset",
+            Status::Closed => "the peer closed the connection without a close frame",
+            Status::Io => "the socket reported an error",
+            Status::System => "the system refused a file descriptor, thread or memory",
+            Status::Tls => "the TLS handshake or session failed",
+            Status::Certificate => "the server's certificate was not accepted",
+            Status::Http => "the server's answer is not HTTP",
+            Status::HttpStatus => "the server answered with another status than 101",
+            Status::Upgrade => "the server's answer does not upgrade to WebSocket",
+            Status::Accept => "the server's Sec-WebSocket-Accept is missing or wrong",
+            Status::HeaderTooBig => "the server's response header exceeds its limit",
+            Status::SubprotocolMismatch => "the server chose a subprotocol that was not offered",
+            Status::ExtensionMismatch => "the server chose an extension that was not offered",
+            Status::Protocol => "the server violated the WebSocket protocol",
+            Status::MessageTooBig => "the server sent a message or frame that exceeds its limit",
+            Status::PeerUtf8 => "the server sent text that is not UTF-8",
+            Status::Panic => "a bug in the library; the connection is closed",
+        }
+    }
+}
+
+/// How far an attempt had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(i32)]
+pub enum Phase {
+    #[default]
+    None = 0,
+    Dns = 1,
+    Tcp = 2,
+    Proxy = 3,
+    Tls = 4,
+    Upgrade = 5,
+    Open = 6,
+    Closing = 7,
+}
+
+impl Phase {
+    /// The word used in error texts.
+    pub fn word(self) -> &'static str {
+        match self {
+            Phase::None => "start",
+            Phase::Dns => "dns",
+            Phase::Tcp => "tcp",
+            Phase::Proxy => "proxy",
+            Phase::Tls => "tls",
+            Phase::Upgrade => "upgrade",
+            Phase::Open => "open",
+            Phase::Closing => "closing",
+        }
+    }
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub status: Status,
+    /// The HTTP status of a refusing answer, else 0.
+    pub http_status: u16,
+    /// What happened, in words, without credentials.
+    pub text: String,
+    /// The code for the close frame that tells the peer, where RFC 6455 names one.
+    pub close_code: Option<u16>,
+}
+
+impl Failure {
+    pub fn new(status: Status, text: impl Into<String>) -> Self {
+        Failure {
+            status,
+            http_status: 0,
+            text: text.into(),
+            close_code: None,
+        }
+    }
+
+    /// A violation by the peer that is answered with a close code (RFC 6455 §7.4.1).
+    pub fn violation(status: Status, close_code: u16, text: impl Into<String>) -> Self {
+        Failure {
+            close_code: Some(close_code),
+            ..Failure::new(status, text)
+        }
+    }
+
+    pub fn protocol(text: impl Into<String>) -> Self {
+        Failure::violation(Status::Protocol, 1002, text)
+    }
+
+    pub fn timeout(what: &str) -> Self {
+        Failure::new(Status::Timeout, format!("{what} took too long"))
+    }
+
+    pub fn closed_by_peer() -> Self {
+        Failure::new(Status::Closed, Status::Closed.text())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind::*;
+        if let Some(violation) = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Violation>())
+        {
+            return violation.0.clone();
+        }
+        let status = match error.kind() {
+            ConnectionRefused => Status::Refused,
+            ConnectionReset | ConnectionAborted | BrokenPipe => Status::Reset,
+            HostUnreachable | NetworkUnreachable | AddrNotAvailable => Status::Unreachable,
+            TimedOut => Status::Timeout,
+            UnexpectedEof => Status::Closed,
+            OutOfMemory => Status::System,
+            _ if matches!(
+                error.raw_os_error(),
+                Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS)
+            ) =>
+            {
+                Status::System
+            }
+            _ => Status::Io,
+        };
+        Failure::new(status, error.to_string())
+    }
+}
+
+/// Carries a typed failure of our own reader through tungstenite's `io::Error`.
+#[derive(Debug)]
+struct Violation(Failure);
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        io::Error::new(io::ErrorKind::InvalidData, Violation(failure))
+    }
+}
+
+impl From<WsError> for Failure {
+    fn from(error: WsError) -> Self {
+        match error {
+            WsError::Io(error) => error.into(),
+            WsError::Utf8(_) => Failure::violation(Status::PeerUtf8, 1007, Status::PeerUtf8.text()),
+            WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+                Failure::message_too_big(size as u64, max_size)
+            }
+            WsError::Protocol(error) => Failure::protocol(error.to_string()),
+            other => Failure::protocol(other.to_string()),
+        }
+    }
+}
+
+impl Failure {
+    pub fn message_too_big(size: u64, limit: usize) -> Self {
+        Failure::violation(
+            Status::MessageTooBig,
+            1009,
+            format!("the server sent {size} bytes where {limit} are allowed"),
+        )
+    }
+}
+
+impl From<native_tls::Error> for Failure {
+    fn from(error: native_tls::Error) -> Self {
+        let text = error.to_string();
+        let status = if text.contains("certificate verify failed") {
+            Status::Certificate
+        } else {
+            Status::Tls
+        };
+        Failure::new(status, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_listed_in_order_and_found_by_code() {
+        assert!(
+            Status::ALL
+                .windows(2)
+                .all(|pair| (pair[0] as i32) < (pair[1] as i32))
+        );
+        for status in Status::ALL {
+            assert_eq!(Status::from_code(status as i32), Some(status));
+            assert!(!status.text().is_empty());
+        }
+        assert_eq!(Status::from_code(-1), None);
+    }
+
+    #[test]
+    fn a_failure_survives_the_way_through_io_error() {
+        let failure = Failure::protocol("masked frame");
+        assert_eq!(Failure::from(io::Error::from(failure.clone())), failure);
+    }
+}

@@ -1,0 +1,720 @@
+//! The loop: who may turn the reactor, how events reach the user, the
+//! background thread, and the descriptor that the host watches.
+
+use std::collections::HashMap;
+use std::os::fd::RawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use mio::Registry;
+
+use crate::config::{DEFAULT_STANDBY_GRACE, OUTPUT_GRACE};
+use crate::connect::tls::Connectors;
+use crate::connection::Connection;
+use crate::error::Status;
+use crate::event::{Event, EventType};
+use crate::helpers::Helpers;
+use crate::reactor::{Reactor, Turned};
+use crate::sys::{self, Outer, Signal};
+
+/// Where callbacks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Callbacks {
+    /// On the thread that dispatches; or nowhere, if the loop is polled.
+    OnDispatch = 0,
+    /// On the loop's background thread.
+    OnThread = 1,
+}
+
+/// Connection ids are unique in a process and never reused.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// The grace that stands for "never".
+const NEVER: u64 = u64::MAX;
+
+/// A reactor, its events, one readiness descriptor and one background thread.
+pub struct Loop {
+    callbacks: Callbacks,
+    generation: u64,
+    me: Weak<Loop>,
+    freed: AtomicBool,
+    /// Taken by threads that turn, and by nobody else.
+    reactor: Mutex<Option<Reactor>>,
+    reactor_fds: [RawFd; 2],
+    registry: Registry,
+    helpers: Arc<Helpers>,
+    connectors: Arc<Connectors>,
+    waker: Signal,
+    /// A wake-up is on its way that no wait has seen.
+    woken: AtomicBool,
+    /// Up while undelivered events wait for the host.
+    signal: Signal,
+    signal_up: Mutex<bool>,
+    outer: Outer,
+    /// Connections that the reactor must look at.
+    commands: Queue,
+    /// Connections with events.
+    ready: Queue,
+    /// Connections with output that waits for a flush.
+    unflushed: Queue,
+    has_unflushed: AtomicBool,
+    turns: AtomicU64,
+    /// Turns made by the host. The standby thread watches it.
+    host_turns: AtomicU64,
+    host_waits: AtomicUsize,
+    consumer: Mutex<Consumer>,
+    interrupt: AtomicBool,
+    stop: AtomicBool,
+    active: Mutex<usize>,
+    inactive: Condvar,
+    standby: Standby,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    connections: Mutex<HashMap<u64, Weak<Connection>>>,
+}
+
+/// A queue of connections that any thread may add to.
+struct Queue {
+    sender: Sender<Arc<Connection>>,
+    receiver: Receiver<Arc<Connection>>,
+}
+
+impl Queue {
+    fn new() -> Self {
+        let (sender, receiver) = unbounded();
+        Queue { sender, receiver }
+    }
+
+    fn push(&self, connection: Arc<Connection>) {
+        // Both ends live as long as the queue.
+        let _ = self.sender.send(connection);
+    }
+
+    fn pop(&self) -> Option<Arc<Connection>> {
+        self.receiver.try_recv().ok()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.receiver.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.receiver.len()
+    }
+}
+
+/// State of the one thread that takes events.
+#[derive(Default)]
+struct Consumer {
+    /// Keeps the data of polled events alive.
+    polled: Vec<Event>,
+    /// Connections whose close was in `polled`.
+    closed: Vec<Arc<Connection>>,
+}
+
+/// How the standby thread sleeps while the host may still come.
+struct Standby {
+    grace_us: AtomicU64,
+    napping: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Loop {
+    pub fn new(callbacks: Callbacks) -> Result<Arc<Loop>, Status> {
+        sys::watch_forks();
+        Self::build(callbacks).map_err(|_| Status::System)
+    }
+
+    fn build(callbacks: Callbacks) -> std::io::Result<Arc<Loop>> {
+        let waker = Signal::new()?;
+        let signal = Signal::new()?;
+        let reactor = Reactor::new(waker.fd())?;
+        let reactor_fds = reactor.fds();
+        let outer = Outer::new(&[reactor_fds[0], signal.fd()])?;
+        let registry = reactor.registry()?;
+        Ok(Arc::new_cyclic(|me| Loop {
+            callbacks,
+            generation: sys::fork_generation(),
+            me: Weak::clone(me),
+            freed: AtomicBool::new(false),
+            reactor: Mutex::new(Some(reactor)),
+            reactor_fds,
+            registry,
+            helpers: Arc::default(),
+            connectors: Arc::default(),
+            waker,
+            woken: AtomicBool::new(false),
+            signal,
+            signal_up: Mutex::new(false),
+            outer,
+            commands: Queue::new(),
+            ready: Queue::new(),
+            unflushed: Queue::new(),
+            has_unflushed: AtomicBool::new(false),
+            turns: AtomicU64::new(0),
+            host_turns: AtomicU64::new(0),
+            host_waits: AtomicUsize::new(0),
+            consumer: Mutex::default(),
+            interrupt: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+            active: Mutex::new(0),
+            inactive: Condvar::new(),
+            standby: Standby {
+                grace_us: AtomicU64::new(DEFAULT_STANDBY_GRACE.as_micros() as u64),
+                napping: Mutex::new(false),
+                changed: Condvar::new(),
+            },
+            thread: Mutex::new(None),
+            connections: Mutex::default(),
+        }))
+    }
+
+    /// The descriptor that is readable while there is work or an event.
+    pub fn fd(&self) -> Option<RawFd> {
+        self.check_usable().ok().map(|()| self.outer.fd())
+    }
+
+    /// Does what is ready, waiting up to `timeout` for the first event (for
+    /// ever if `None`), and runs the callbacks.
+    pub fn dispatch(&self, timeout: Option<Duration>) -> Result<(), Status> {
+        let _consumer = self.consume()?;
+        let _signal = SettleSignal(self);
+        self.wait(timeout)?;
+        let delivered = self.deliver();
+        self.flush_queued();
+        delivered
+    }
+
+    /// Like `dispatch`, but hands up to `max` events to `sink` instead. They
+    /// stay alive until the next poll returns.
+    pub fn poll(
+        &self,
+        max: usize,
+        timeout: Option<Duration>,
+        sink: &mut dyn FnMut(&Event),
+    ) -> Result<usize, Status> {
+        if max == 0 {
+            return Err(Status::Invalid);
+        }
+        let mut consumer = self.consume()?;
+        let _signal = SettleSignal(self);
+        self.reconnect_closed(&mut consumer);
+        self.wait(timeout)?;
+        let previous = std::mem::take(&mut consumer.polled);
+        consumer.polled.reserve(max.min(previous.len()));
+        self.collect(max, &mut consumer);
+        for event in &consumer.polled {
+            sink(event);
+        }
+        Ok(consumer.polled.len())
+    }
+
+    /// Dispatches until no attempt, scheduled reconnect or undelivered event is
+    /// left, or `stop` is called. On a loop with a thread of its own it waits
+    /// for the same.
+    pub fn run(&self) -> Result<(), Status> {
+        self.check_usable()?;
+        if self.callbacks == Callbacks::OnThread {
+            return self.wait_inactive();
+        }
+        while !self.stop.swap(false, Ordering::SeqCst) && *lock(&self.active) > 0 {
+            self.dispatch(None)?;
+            if self.is_freed() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn wait_inactive(&self) -> Result<(), Status> {
+        if self.is_own_thread() {
+            return Err(Status::Busy);
+        }
+        let mut active = lock(&self.active);
+        while *active > 0 && !self.stop.load(Ordering::SeqCst) && !self.is_freed() {
+            active = self
+                .inactive
+                .wait(active)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        self.stop.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Makes `run` return.
+    pub fn stop(&self) -> Result<(), Status> {
+        self.check_usable()?;
+        self.stop.store(true, Ordering::SeqCst);
+        let _active = lock(&self.active);
+        self.inactive.notify_all();
+        self.wake_host();
+        Ok(())
+    }
+
+    /// Makes the descriptor readable, and a dispatch or poll that waits return.
+    pub fn wake(&self) -> Result<(), Status> {
+        self.check_usable()?;
+        self.wake_host();
+        Ok(())
+    }
+
+    /// Writes queued output, as far as the sockets take it.
+    pub fn flush(&self) -> Result<(), Status> {
+        self.check_usable()?;
+        self.flush_queued();
+        Ok(())
+    }
+
+    /// How long the host may be away before the background thread does the
+    /// reading and writing; `None` for ever.
+    pub fn set_standby_grace(&self, grace: Option<Duration>) -> Result<(), Status> {
+        self.check_usable()?;
+        let grace = match grace {
+            Some(Duration::ZERO) => return Err(Status::Invalid),
+            Some(grace) => u64::try_from(grace.as_micros()).unwrap_or(NEVER),
+            None => NEVER,
+        };
+        self.standby.grace_us.store(grace, Ordering::Relaxed);
+        self.nudge_standby();
+        Ok(())
+    }
+
+    /// Ends every connection without events, and the background thread.
+    pub fn free(&self) {
+        if self.is_forked() {
+            // The locks and the thread belong to the parent.
+            let [poll, timer] = self.reactor_fds;
+            for fd in [
+                self.outer.fd(),
+                self.signal.fd(),
+                self.waker.fd(),
+                poll,
+                timer,
+            ] {
+                sys::close_inherited(fd);
+            }
+            std::mem::forget(self.me.upgrade());
+            return;
+        }
+        if self.freed.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let connections = std::mem::take(&mut *lock(&self.connections));
+        for connection in connections.values().filter_map(Weak::upgrade) {
+            connection.loop_freed();
+        }
+        self.wake_host();
+        self.nudge_standby();
+        {
+            let _active = lock(&self.active);
+            self.inactive.notify_all();
+        }
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread {
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+                *lock(&self.reactor) = None;
+            }
+        } else {
+            *lock(&self.reactor) = None;
+        }
+        for queue in [&self.commands, &self.ready, &self.unflushed] {
+            while queue.pop().is_some() {}
+        }
+        // Busy where a callback frees its loop; then it ends with the loop.
+        if let Ok(mut consumer) = self.consumer.try_lock() {
+            *consumer = Consumer::default();
+        }
+    }
+}
+
+/// Taking events.
+impl Loop {
+    /// Begins a dispatch or poll. Only one thread at a time may take events,
+    /// and none inside a callback.
+    fn consume(&self) -> Result<MutexGuard<'_, Consumer>, Status> {
+        self.check_usable()?;
+        if self.callbacks == Callbacks::OnThread {
+            return Err(Status::Mode);
+        }
+        match self.consumer.try_lock() {
+            Ok(consumer) => Ok(consumer),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(Status::Busy),
+        }
+    }
+
+    /// Turns the reactor until there is an event, the time is over, somebody
+    /// woke the loop, or a signal arrived.
+    fn wait(&self, timeout: Option<Duration>) -> Result<(), Status> {
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        self.flush_queued();
+        while self.ready.is_empty() {
+            let rest = match timeout {
+                Some(Duration::ZERO) => timeout,
+                _ => until.map(|until| until.saturating_duration_since(Instant::now())),
+            };
+            let rest = match self.interrupt.load(Ordering::SeqCst) {
+                true => Some(Duration::ZERO),
+                false => rest,
+            };
+            let turned = self.turn_as_host(rest)?;
+            let interrupted = self.interrupt.swap(false, Ordering::SeqCst);
+            let over = until.is_some_and(|until| Instant::now() >= until);
+            if turned == Turned::Interrupted || interrupted || over {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn turn_as_host(&self, timeout: Option<Duration>) -> Result<Turned, Status> {
+        let mut reactor = match self.reactor.try_lock() {
+            Ok(reactor) => reactor,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                self.host_waits.fetch_add(1, Ordering::SeqCst);
+                let reactor = lock(&self.reactor);
+                self.host_waits.fetch_sub(1, Ordering::SeqCst);
+                reactor
+            }
+        };
+        let reactor = reactor.as_mut().ok_or(Status::State)?;
+        self.host_turns.fetch_add(1, Ordering::SeqCst);
+        let turned = self.turn(reactor, timeout);
+        self.host_turns.fetch_add(1, Ordering::SeqCst);
+        Ok(turned)
+    }
+
+    fn turn(&self, reactor: &mut Reactor, timeout: Option<Duration>) -> Turned {
+        let turned = reactor.turn(self, timeout);
+        self.turns.fetch_add(1, Ordering::SeqCst);
+        if reactor.has_work() {
+            self.wake_reactor();
+        }
+        turned
+    }
+
+    /// Runs the callbacks for the events that are there now.
+    /// One that panics ends the delivery; the other events stay.
+    fn deliver(&self) -> Result<(), Status> {
+        for _ in 0..self.ready.len() {
+            let Some(connection) = self.ready.pop() else {
+                break;
+            };
+            while let Some((event, handlers)) = connection.next_event() {
+                let event_type = event.event_type();
+                let call = || {
+                    handlers
+                        .get(event_type)
+                        .map(|handler| handler(&connection, &event))
+                };
+                let called = catch_unwind(AssertUnwindSafe(call));
+                if event_type == EventType::Close {
+                    connection.close_delivered();
+                }
+                if called.is_err() {
+                    self.ready.push(connection);
+                    return Err(Status::Panic);
+                }
+                if self.is_freed() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn collect(&self, max: usize, consumer: &mut Consumer) {
+        for _ in 0..self.ready.len() {
+            let Some(connection) = self.ready.pop() else {
+                break;
+            };
+            let before = consumer.polled.len();
+            if connection.take_events(max, &mut consumer.polled) {
+                self.ready.push(Arc::clone(&connection));
+            }
+            let taken = &consumer.polled[before..];
+            if taken
+                .iter()
+                .any(|event| event.event_type() == EventType::Close)
+            {
+                consumer.closed.push(connection);
+            }
+            if consumer.polled.len() == max {
+                break;
+            }
+        }
+        if !consumer.closed.is_empty() {
+            // The next poll schedules their reconnects.
+            self.wake_reactor();
+        }
+    }
+
+    fn reconnect_closed(&self, consumer: &mut Consumer) {
+        for connection in consumer.closed.drain(..) {
+            connection.close_delivered();
+        }
+    }
+
+    /// Raises the signal while events wait, lowers it when none does.
+    fn settle_signal(&self) {
+        let mut up = lock(&self.signal_up);
+        match (self.ready.is_empty(), *up) {
+            (true, true) => self.signal.lower(),
+            // Raised again if it is up: an edge-triggered host needs the edge.
+            (false, _) => self.signal.raise(),
+            (true, false) => {}
+        }
+        *up = !self.ready.is_empty();
+    }
+}
+
+/// Settles the signal when a dispatch or poll ends, in whatever way.
+struct SettleSignal<'a>(&'a Loop);
+
+impl Drop for SettleSignal<'_> {
+    fn drop(&mut self) {
+        self.0.settle_signal();
+    }
+}
+
+/// The background thread.
+impl Loop {
+    /// Starts the thread, with the first attempt: a host may fork before.
+    pub(crate) fn start_thread(&self) -> Result<(), Status> {
+        let mut thread = lock(&self.thread);
+        if thread.is_some() {
+            return Ok(());
+        }
+        let event_loop = self.me.upgrade().ok_or(Status::State)?;
+        let spawned = sys::spawn("wsc-loop", move || match event_loop.callbacks {
+            Callbacks::OnDispatch => event_loop.stand_by(),
+            Callbacks::OnThread => event_loop.serve(),
+        });
+        *thread = Some(spawned.map_err(|_| Status::System)?);
+        Ok(())
+    }
+
+    fn is_own_thread(&self) -> bool {
+        lock(&self.thread)
+            .as_ref()
+            .is_some_and(|thread| thread.thread().id() == std::thread::current().id())
+    }
+
+    /// The thread of a loop whose callbacks run on it.
+    fn serve(&self) {
+        while !self.is_freed() {
+            self.flush_queued();
+            let timeout = (!self.ready.is_empty()).then_some(Duration::ZERO);
+            if let Some(reactor) = lock(&self.reactor).as_mut() {
+                self.turn(reactor, timeout);
+            }
+            // A callback that panics loses its own event, nothing else.
+            let _ = self.deliver();
+        }
+        *lock(&self.reactor) = None;
+    }
+
+    /// The thread of a loop that the host dispatches or polls: it waits for a
+    /// host that stays away.
+    fn stand_by(&self) {
+        let mut seen = self.host_turns.load(Ordering::SeqCst);
+        let mut host_is_away = false;
+        while !self.is_freed() {
+            sys::wait_readable(self.reactor_fds[0]);
+            host_is_away &= self.host_turns.load(Ordering::SeqCst) == seen;
+            if !host_is_away && !self.host_stays_away() {
+                continue;
+            }
+            seen = self.host_turns.load(Ordering::SeqCst);
+            host_is_away = self.stand_in();
+        }
+    }
+
+    /// Turns once in the host's place, unless the host has come back.
+    fn stand_in(&self) -> bool {
+        if self.is_freed() || self.host_waits.load(Ordering::SeqCst) > 0 {
+            return false;
+        }
+        let Ok(mut reactor) = self.reactor.try_lock() else {
+            return false;
+        };
+        let Some(reactor) = reactor.as_mut() else {
+            return false;
+        };
+        self.flush_queued();
+        self.turn(reactor, Some(Duration::ZERO));
+        self.settle_signal();
+        true
+    }
+
+    /// Sleeps one grace at a time until the host did not turn for a whole one.
+    fn host_stays_away(&self) -> bool {
+        let mut napping = lock(&self.standby.napping);
+        loop {
+            let seen = self.host_turns.load(Ordering::SeqCst);
+            let start = Instant::now();
+            *napping = true;
+            while let Some(rest) = self.rest_of_grace(start) {
+                napping = match rest {
+                    Duration::MAX => self
+                        .standby
+                        .changed
+                        .wait(napping)
+                        .unwrap_or_else(PoisonError::into_inner),
+                    rest => {
+                        let result = self.standby.changed.wait_timeout(napping, rest);
+                        result.unwrap_or_else(PoisonError::into_inner).0
+                    }
+                };
+            }
+            *napping = false;
+            if self.is_freed() {
+                return false;
+            }
+            if self.host_turns.load(Ordering::SeqCst) == seen {
+                return true;
+            }
+        }
+    }
+
+    fn rest_of_grace(&self, start: Instant) -> Option<Duration> {
+        if self.is_freed() {
+            return None;
+        }
+        let unflushed = self.has_unflushed.load(Ordering::SeqCst);
+        let grace = match self.standby.grace_us.load(Ordering::Relaxed) {
+            NEVER => return Some(Duration::MAX),
+            us if unflushed => Duration::from_micros(us).min(OUTPUT_GRACE),
+            us => Duration::from_micros(us),
+        };
+        grace
+            .checked_sub(start.elapsed())
+            .filter(|rest| !rest.is_zero())
+    }
+
+    fn nudge_standby(&self) {
+        if *lock(&self.standby.napping) {
+            self.standby.changed.notify_all();
+        }
+    }
+}
+
+/// What connections and the reactor call.
+impl Loop {
+    pub(crate) fn check_usable(&self) -> Result<(), Status> {
+        if self.is_forked() {
+            return Err(Status::Forked);
+        }
+        match self.is_freed() {
+            true => Err(Status::State),
+            false => Ok(()),
+        }
+    }
+
+    fn is_forked(&self) -> bool {
+        self.generation != sys::fork_generation()
+    }
+
+    fn is_freed(&self) -> bool {
+        self.freed.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn next_connection_id(&self) -> u64 {
+        NEXT_ID.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn attach(&self, connection: &Arc<Connection>) {
+        lock(&self.connections).insert(connection.id(), Arc::downgrade(connection));
+    }
+
+    pub(crate) fn detach(&self, id: u64) {
+        lock(&self.connections).remove(&id);
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn helpers(&self) -> &Arc<Helpers> {
+        &self.helpers
+    }
+
+    pub(crate) fn connectors(&self) -> &Arc<Connectors> {
+        &self.connectors
+    }
+
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn queue_drive(&self, connection: Arc<Connection>) {
+        self.commands.push(connection);
+        self.wake_reactor();
+    }
+
+    pub(crate) fn next_command(&self) -> Option<Arc<Connection>> {
+        self.commands.pop()
+    }
+
+    /// Lists a connection with events. Whoever turns or wakes the loop sees to
+    /// their delivery.
+    pub(crate) fn list(&self, connection: Arc<Connection>) {
+        self.ready.push(connection);
+    }
+
+    pub(crate) fn queue_flush(&self, connection: Arc<Connection>) {
+        self.unflushed.push(connection);
+        if !self.has_unflushed.swap(true, Ordering::SeqCst) {
+            self.wake_reactor();
+            self.nudge_standby();
+        }
+    }
+
+    fn flush_queued(&self) {
+        if self.has_unflushed.swap(false, Ordering::SeqCst) {
+            while let Some(connection) = self.unflushed.pop() {
+                connection.flush_queued();
+            }
+        }
+    }
+
+    pub(crate) fn count_active(&self, active: bool) {
+        let mut count = lock(&self.active);
+        match active {
+            true => *count += 1,
+            false => *count -= 1,
+        }
+        if *count == 0 {
+            self.inactive.notify_all();
+            self.wake_host();
+        }
+    }
+
+    /// Ends the reactor's wait, now or next time.
+    fn wake_reactor(&self) {
+        if !self.woken.swap(true, Ordering::SeqCst) {
+            self.waker.raise();
+        }
+    }
+
+    /// Ends a dispatch or poll that waits, even without events.
+    fn wake_host(&self) {
+        self.interrupt.store(true, Ordering::SeqCst);
+        self.wake_reactor();
+    }
+
+    pub(crate) fn clear_woken(&self) {
+        self.woken.store(false, Ordering::SeqCst);
+    }
+}
+
+/// A panic that poisoned a lock was reported where it happened.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,363 @@
+//! `wsc_event_t` and the enums its fields hold.
+
+use std::ffi::c_void;
+use std::ptr;
+
+use crate::error::Phase;
+use crate::event::{Event, EventKind, EventType, MessageType};
+
+use super::status::wsc_status_t;
+
+/// What an event tells (`type` of `wsc_event_t`).
+///
+/// The order within one attempt: CONNECT, HANDSHAKE, messages as they came in,
+/// ERROR if something failed, CLOSE exactly once. An attempt that fails early
+/// skips what it did not reach. Nothing follows CLOSE until the next attempt.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum wsc_event_type_t {
+    /// TCP is connected. TLS and the upgrade follow.
+    WSC_EVENT_CONNECT = 1,
+    /// The server accepted the upgrade. `data` is its raw response head, `code` 101.
+    WSC_EVENT_HANDSHAKE = 2,
+    /// One whole message. `data` is its payload, `message_type` its type.
+    WSC_EVENT_MESSAGE = 3,
+    /// A ping came in. `data` is its payload.
+    WSC_EVENT_PING = 4,
+    /// A pong came in. `data` is its payload.
+    WSC_EVENT_PONG = 5,
+    /// The send queue reached its limit.
+    WSC_EVENT_BUFFER_FULL = 6,
+    /// The send queue had reached its limit and is empty again.
+    WSC_EVENT_BUFFER_DRAIN = 7,
+    /// Something failed; CLOSE follows. `status`, `phase`, `data` (a text) say
+    /// what, and `code` is the HTTP status if `status` is WSC_ERR_HTTP_STATUS.
+    WSC_EVENT_ERROR = 8,
+    /// The attempt is over. `status`, `phase`, `code`, `clean`, `unsent` and
+    /// `data` (the close reason) say how.
+    WSC_EVENT_CLOSE = 9,
+}
+
+impl From<EventType> for wsc_event_type_t {
+    fn from(kind: EventType) -> Self {
+        match kind {
+            EventType::Connect => Self::WSC_EVENT_CONNECT,
+            EventType::Handshake => Self::WSC_EVENT_HANDSHAKE,
+            EventType::Message => Self::WSC_EVENT_MESSAGE,
+            EventType::Ping => Self::WSC_EVENT_PING,
+            EventType::Pong => Self::WSC_EVENT_PONG,
+            EventType::BufferFull => Self::WSC_EVENT_BUFFER_FULL,
+            EventType::BufferDrain => Self::WSC_EVENT_BUFFER_DRAIN,
+            EventType::Error => Self::WSC_EVENT_ERROR,
+            EventType::Close => Self::WSC_EVENT_CLOSE,
+        }
+    }
+}
+
+/// The type of a message (`message_type` of `wsc_event_t`).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum wsc_message_type_t {
+    /// UTF-8, checked by the library.
+    WSC_MESSAGE_TEXT = 1,
+    /// Any bytes.
+    WSC_MESSAGE_BINARY = 2,
+}
+
+impl From<MessageType> for wsc_message_type_t {
+    fn from(kind: MessageType) -> Self {
+        match kind {
+            MessageType::Text => Self::WSC_MESSAGE_TEXT,
+            MessageType::Binary => Self::WSC_MESSAGE_BINARY,
+        }
+    }
+}
+
+/// How far an attempt had come (`phase` of `wsc_event_t`).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum wsc_phase_t {
+    /// Not begun, or not a matter of an attempt.
+    WSC_PHASE_NONE = 0,
+    /// Resolving the host name.
+    WSC_PHASE_DNS = 1,
+    /// Connecting the socket.
+    WSC_PHASE_TCP = 2,
+    /// Talking to a proxy.
+    WSC_PHASE_PROXY = 3,
+    /// In the TLS handshake.
+    WSC_PHASE_TLS = 4,
+    /// In the HTTP upgrade.
+    WSC_PHASE_UPGRADE = 5,
+    /// Exchanging messages.
+    WSC_PHASE_OPEN = 6,
+    /// In the close handshake.
+    WSC_PHASE_CLOSING = 7,
+}
+
+impl From<Phase> for wsc_phase_t {
+    fn from(phase: Phase) -> Self {
+        match phase {
+            Phase::None => Self::WSC_PHASE_NONE,
+            Phase::Dns => Self::WSC_PHASE_DNS,
+            Phase::Tcp => Self::WSC_PHASE_TCP,
+            Phase::Proxy => Self::WSC_PHASE_PROXY,
+            Phase::Tls => Self::WSC_PHASE_TLS,
+            Phase::Upgrade => Self::WSC_PHASE_UPGRADE,
+            Phase::Open => Self::WSC_PHASE_OPEN,
+            Phase::Closing => Self::WSC_PHASE_CLOSING,
+        }
+    }
+}
+
+/// One event of one connection, as callbacks and `wsc_loop_poll` give it.
+///
+/// The library fills it; fields that an event has no use for are 0 or NULL. In a
+/// callback the event and its `data` are borrowed until the callback returns.
+/// After `wsc_loop_poll` the struct is yours, and its `data` borrowed until the
+/// next poll on that loop returns or the loop is freed; freeing, closing or
+/// reconnecting the connection in between does not touch it.
+///
+/// The size never changes within an ABI number: new fields take reserved room.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct wsc_event_t {
+    /// `wsc_conn_id` of the connection; never reused.
+    pub conn_id: u64,
+    /// MESSAGE, PING, PONG: the payload. HANDSHAKE: the raw response head with
+    /// its last empty line. ERROR: a text, CLOSE: the reason, both UTF-8. For these
+    /// events not NULL, even if `len` is 0. No NUL follows the bytes.
+    pub data: *const c_void,
+    /// Length of `data` in bytes.
+    pub len: usize,
+    /// CLOSE: messages that were accepted and not handed to the kernel.
+    pub unsent: u64,
+    /// A `wsc_event_type_t`.
+    pub r#type: i32,
+    /// 1 for the connection's first attempt, one more for each further one.
+    pub attempt: u32,
+    /// ERROR, CLOSE: a `wsc_status_t`. WSC_OK in a CLOSE without a failure.
+    pub status: i32,
+    /// ERROR, CLOSE: the `wsc_phase_t` the attempt had reached.
+    pub phase: i32,
+    /// MESSAGE: a `wsc_message_type_t`.
+    pub message_type: i32,
+    /// CLOSE: the close code, 1005 if the peer gave none, 1006 if no close frame
+    /// came. HANDSHAKE: 101. ERROR: the HTTP status, see WSC_EVENT_ERROR.
+    pub code: i32,
+    /// CLOSE: 1 if both sides sent a close frame, else 0.
+    pub clean: i32,
+    /// 0.
+    pub reserved0: i32,
+    /// 0.
+    pub reserved: [u64; 4],
+}
+
+/// The layout is the ABI: bindings read these offsets.
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    use std::mem::{offset_of, size_of};
+    assert!(offset_of!(wsc_event_t, conn_id) == 0);
+    assert!(offset_of!(wsc_event_t, data) == 8);
+    assert!(offset_of!(wsc_event_t, len) == 16);
+    assert!(offset_of!(wsc_event_t, unsent) == 24);
+    assert!(offset_of!(wsc_event_t, r#type) == 32);
+    assert!(offset_of!(wsc_event_t, attempt) == 36);
+    assert!(offset_of!(wsc_event_t, status) == 40);
+    assert!(offset_of!(wsc_event_t, phase) == 44);
+    assert!(offset_of!(wsc_event_t, message_type) == 48);
+    assert!(offset_of!(wsc_event_t, code) == 52);
+    assert!(offset_of!(wsc_event_t, clean) == 56);
+    assert!(offset_of!(wsc_event_t, reserved0) == 60);
+    assert!(offset_of!(wsc_event_t, reserved) == 64);
+    assert!(size_of::<wsc_event_t>() == 96);
+};
+
+/// Where `data` of an event without bytes points to: a place that may be read,
+/// so that `memcpy` and its like need no special case.
+static NOTHING: u8 = 0;
+
+fn data(event: &Event) -> *const c_void {
+    match event.data() {
+        [] => (&raw const NOTHING).cast(),
+        data => data.as_ptr().cast(),
+    }
+}
+
+impl From<&Event> for wsc_event_t {
+    fn from(event: &Event) -> Self {
+        let mut c = wsc_event_t {
+            conn_id: event.conn_id,
+            data: data(event),
+            len: event.data().len(),
+            unsent: 0,
+            r#type: wsc_event_type_t::from(event.event_type()) as i32,
+            attempt: event.attempt,
+            status: 0,
+            phase: 0,
+            message_type: 0,
+            code: 0,
+            clean: 0,
+            reserved0: 0,
+            reserved: [0; 4],
+        };
+        match &event.kind {
+            EventKind::Connect | EventKind::BufferFull | EventKind::BufferDrain => {
+                c.data = ptr::null();
+            }
+            EventKind::Ping(_) | EventKind::Pong(_) => {}
+            EventKind::Handshake { status, .. } => c.code = i32::from(*status),
+            EventKind::Message { kind, .. } => {
+                c.message_type = wsc_message_type_t::from(*kind) as i32;
+            }
+            EventKind::Error {
+                status,
+                phase,
+                http_status,
+                ..
+            } => {
+                c.status = wsc_status_t::from(*status) as i32;
+                c.phase = wsc_phase_t::from(*phase) as i32;
+                c.code = i32::from(*http_status);
+            }
+            EventKind::Close {
+                status,
+                phase,
+                code,
+                clean,
+                unsent,
+                ..
+            } => {
+                c.status = wsc_status_t::from(*status) as i32;
+                c.phase = wsc_phase_t::from(*phase) as i32;
+                c.code = i32::from(*code);
+                c.clean = i32::from(*clean);
+                c.unsent = *unsent;
+            }
+        }
+        c
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+    use crate::event::Bytes;
+
+    fn convert(kind: EventKind) -> wsc_event_t {
+        wsc_event_t::from(&Event {
+            conn_id: 7,
+            attempt: 3,
+            kind,
+        })
+    }
+
+    #[test]
+    fn each_event_fills_its_fields() {
+        let connect = convert(EventKind::Connect);
+        assert_eq!(
+            (connect.conn_id, connect.attempt, connect.r#type),
+            (7, 3, 1)
+        );
+        assert!(connect.data.is_null());
+
+        let head = Bytes::from_static(b"HTTP/1.1 101 x\r\n\r\n");
+        let handshake = convert(EventKind::Handshake {
+            status: 101,
+            head: head.clone(),
+        });
+        assert_eq!(
+            (handshake.r#type, handshake.code, handshake.len),
+            (2, 101, head.len())
+        );
+        assert_eq!(handshake.data, head.as_ptr().cast());
+
+        let text = Bytes::from_static(b"text");
+        let message = convert(EventKind::Message {
+            kind: MessageType::Text,
+            data: text.clone(),
+        });
+        assert_eq!(
+            (message.r#type, message.message_type, message.len),
+            (3, 1, 4)
+        );
+        let binary = convert(EventKind::Message {
+            kind: MessageType::Binary,
+            data: text,
+        });
+        assert_eq!(binary.message_type, 2);
+
+        let error = convert(EventKind::Error {
+            status: Status::HttpStatus,
+            phase: Phase::Upgrade,
+            http_status: 403,
+            text: "no".into(),
+        });
+        assert_eq!(
+            (
+                error.r#type,
+                error.status,
+                error.phase,
+                error.code,
+                error.len
+            ),
+            (8, 81, 5, 403, 2)
+        );
+
+        let close = convert(EventKind::Close {
+            status: Status::Ok,
+            phase: Phase::Open,
+            code: 1000,
+            reason: "bye".into(),
+            clean: true,
+            unsent: 5,
+        });
+        assert_eq!(
+            (close.r#type, close.status, close.phase, close.code),
+            (9, 0, 6, 1000)
+        );
+        assert_eq!((close.clean, close.unsent, close.len), (1, 5, 3));
+    }
+
+    #[test]
+    fn empty_data_is_not_null() {
+        for kind in [EventKind::Ping(Bytes::new()), EventKind::Pong(Bytes::new())] {
+            let event = convert(kind);
+            assert!(!event.data.is_null());
+            assert_eq!(event.len, 0);
+        }
+    }
+
+    #[test]
+    fn enums_agree_with_those_of_the_crate() {
+        for kind in [
+            EventType::Connect,
+            EventType::Handshake,
+            EventType::Message,
+            EventType::Ping,
+            EventType::Pong,
+            EventType::BufferFull,
+            EventType::BufferDrain,
+            EventType::Error,
+            EventType::Close,
+        ] {
+            assert_eq!(wsc_event_type_t::from(kind) as i32, kind as i32);
+        }
+        for phase in [
+            Phase::None,
+            Phase::Dns,
+            Phase::Tcp,
+            Phase::Proxy,
+            Phase::Tls,
+            Phase::Upgrade,
+            Phase::Open,
+            Phase::Closing,
+        ] {
+            assert_eq!(wsc_phase_t::from(phase) as i32, phase as i32);
+        }
+        for kind in [MessageType::Text, MessageType::Binary] {
+            assert_eq!(wsc_message_type_t::from(kind) as i32, kind as i32);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! A WebSocket client, exported as a C-ABI shared library.
+//!
+//! The C functions live in `ffi`; everything behind them is safe Rust that can
+//! be used as a crate: a [`event_loop::Loop`] drives any number of
+//! [`connection::Connection`]s.
+
+#![deny(unsafe_code)]
+
+pub mod config;
+mod connect;
+pub mod connection;
+pub mod error;
+pub mod event;
+pub mod event_loop;
+pub mod ffi;
+pub mod http;
+
+mod helpers;
+mod reactor;
+mod reader;
+mod send_queue;
+mod session;
+mod sys;
+mod transport;

@@ -1,0 +1,226 @@
+//! One pass over everything that is ready: sockets, commands, timers. The
+//! reactor knows nothing of callbacks or C; whoever holds its lock turns it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token};
+
+use crate::connect::Turn;
+use crate::connection::Connection;
+use crate::event_loop::Loop;
+use crate::session::Ready;
+use crate::sys::Timer;
+use crate::transport::Buffers;
+
+/// Connection ids begin at 1 and never come this far.
+const WAKER: Token = Token(usize::MAX);
+const TIMER: Token = Token(usize::MAX - 1);
+/// Readiness events taken from the kernel at once.
+const EVENTS: usize = 256;
+
+pub struct Reactor {
+    poll: Poll,
+    events: Events,
+    /// What `events` said, so that connections can be driven while it is not borrowed.
+    readiness: Vec<(Token, Ready)>,
+    table: HashMap<u64, Entry>,
+    /// Connections whose reading stopped for another reason than an empty socket.
+    unfinished: Vec<u64>,
+    deadlines: BTreeSet<(Instant, u64)>,
+    timer: Timer,
+    timer_set: Option<Instant>,
+    buffers: Buffers,
+}
+
+struct Entry {
+    connection: Arc<Connection>,
+    deadline: Option<Instant>,
+    unfinished: bool,
+}
+
+/// Why a turn came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turned {
+    Done,
+    /// A signal arrived while waiting; the host's handlers should run.
+    Interrupted,
+}
+
+impl Reactor {
+    /// `waker` is a descriptor that is written to, and never read, to end a wait.
+    pub fn new(waker: RawFd) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let timer = Timer::new()?;
+        let registry = poll.registry();
+        registry.register(&mut SourceFd(&waker), WAKER, Interest::READABLE)?;
+        registry.register(&mut SourceFd(&timer.fd()), TIMER, Interest::READABLE)?;
+        Ok(Reactor {
+            events: Events::with_capacity(EVENTS),
+            readiness: Vec::with_capacity(EVENTS),
+            table: HashMap::new(),
+            unfinished: Vec::new(),
+            deadlines: BTreeSet::new(),
+            timer,
+            timer_set: None,
+            buffers: Buffers::new(),
+            poll,
+        })
+    }
+
+    pub fn registry(&self) -> io::Result<Registry> {
+        self.poll.registry().try_clone()
+    }
+
+    /// The descriptors, for the outer readiness level and for a forked child.
+    pub fn fds(&self) -> [RawFd; 2] {
+        [self.poll.as_raw_fd(), self.timer.fd()]
+    }
+
+    /// Waits up to `timeout`, does all the work that is ready, runs due timers.
+    pub fn turn(&mut self, event_loop: &Loop, timeout: Option<Duration>) -> Turned {
+        let timeout = match self.unfinished.is_empty() {
+            true => timeout,
+            false => Some(Duration::ZERO),
+        };
+        let result = self.poll.poll(&mut self.events, timeout);
+        // After the wait and before the commands: a wake-up that comes later
+        // is seen by the next wait.
+        event_loop.clear_woken();
+        let interrupted =
+            matches!(&result, Err(error) if error.kind() == io::ErrorKind::Interrupted);
+        self.note_readiness(interrupted);
+
+        let now = Instant::now();
+        while let Some(connection) = event_loop.next_command() {
+            self.drive(event_loop, &connection, Ready::default(), now);
+        }
+        let readiness = std::mem::take(&mut self.readiness);
+        for (token, ready) in &readiness {
+            match *token {
+                WAKER => {}
+                TIMER => self.timer_set = None,
+                Token(id) => self.drive_id(event_loop, id as u64, *ready, now),
+            }
+        }
+        self.readiness = readiness;
+        self.finish(event_loop, now);
+        self.run_deadlines(event_loop, now);
+        self.set_timer(now);
+        match interrupted {
+            true => Turned::Interrupted,
+            false => Turned::Done,
+        }
+    }
+
+    /// Whether the next turn has work without any readiness.
+    pub fn has_work(&self) -> bool {
+        !self.unfinished.is_empty()
+    }
+
+    fn note_readiness(&mut self, interrupted: bool) {
+        self.readiness.clear();
+        if interrupted {
+            return;
+        }
+        self.readiness.extend(self.events.iter().map(|event| {
+            let ready = Ready {
+                readable: event.is_readable(),
+                hung_up: event.is_read_closed() || event.is_error(),
+            };
+            (event.token(), ready)
+        }));
+    }
+
+    /// Goes on with what the last turn left, unless this one came to it already.
+    fn finish(&mut self, event_loop: &Loop, now: Instant) {
+        for id in std::mem::take(&mut self.unfinished) {
+            let unfinished = self.table.get(&id).is_some_and(|entry| entry.unfinished);
+            if unfinished {
+                self.drive_id(event_loop, id, Ready::default(), now);
+            }
+        }
+    }
+
+    fn run_deadlines(&mut self, event_loop: &Loop, now: Instant) {
+        while let Some((deadline, id)) = self.deadlines.first().copied() {
+            if deadline > now {
+                return;
+            }
+            self.deadlines.pop_first();
+            if let Some(entry) = self.table.get_mut(&id) {
+                entry.deadline = None;
+            }
+            self.drive_id(event_loop, id, Ready::default(), now);
+        }
+    }
+
+    /// The timer is set again only when the earliest deadline moves earlier; one
+    /// that moved later costs an idle expiry.
+    fn set_timer(&mut self, now: Instant) {
+        let Some((earliest, _)) = self.deadlines.first().copied() else {
+            return;
+        };
+        if self.timer_set.is_none_or(|set| earliest < set) {
+            self.timer.set(earliest.saturating_duration_since(now));
+            self.timer_set = Some(earliest);
+        }
+    }
+
+    fn drive_id(&mut self, event_loop: &Loop, id: u64, ready: Ready, now: Instant) {
+        // Readiness of a connection that is gone means nothing.
+        if let Some(entry) = self.table.get(&id) {
+            let connection = Arc::clone(&entry.connection);
+            self.drive(event_loop, &connection, ready, now);
+        }
+    }
+
+    fn drive(
+        &mut self,
+        event_loop: &Loop,
+        connection: &Arc<Connection>,
+        ready: Ready,
+        now: Instant,
+    ) {
+        let mut turn = Turn {
+            now,
+            registry: event_loop.registry(),
+            helpers: event_loop.helpers(),
+            connectors: event_loop.connectors(),
+            buffers: &mut self.buffers,
+        };
+        let next = catch_unwind(AssertUnwindSafe(|| connection.drive(&mut turn, ready)))
+            .unwrap_or_else(|_| connection.panicked());
+        let id = connection.id();
+        if next.idle {
+            let entry = self.table.remove(&id);
+            self.set_deadline(id, entry.and_then(|entry| entry.deadline), None);
+            return;
+        }
+        let entry = self.table.entry(id).or_insert_with(|| Entry {
+            connection: Arc::clone(connection),
+            deadline: None,
+            unfinished: false,
+        });
+        entry.unfinished = next.again;
+        if next.again {
+            self.unfinished.push(id);
+        }
+        let before = std::mem::replace(&mut entry.deadline, next.deadline);
+        self.set_deadline(id, before, next.deadline);
+    }
+
+    fn set_deadline(&mut self, id: u64, before: Option<Instant>, after: Option<Instant>) {
+        if before != after {
+            if let Some(before) = before {
+                self.deadlines.remove(&(before, id));
+            }
+            self.deadlines.extend(after.map(|after| (after, id)));
+        }
+    }
+}

@@ -1,0 +1,645 @@
+//! The open WebSocket: tungstenite above the reader and the send queue, ping
+//! and close timers. It knows nothing of events' consumers, threads or C.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
+
+use rand::rngs::{StdRng, SysRng};
+use rand::{Rng, SeedableRng};
+use tungstenite::protocol::frame::{CloseFrame, Frame};
+use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Error as WsError, Message, Utf8Bytes};
+
+use crate::config::{Config, MAX_CLOSE_REASON, is_wire_close_code};
+use crate::error::{Failure, Phase, Status};
+use crate::event::{EventKind, MessageType};
+use crate::reader::Reader;
+use crate::send_queue::{Control, SendQueue, Written};
+use crate::transport::{Buffers, Received, Transport};
+
+/// tungstenite's own read buffer, which every connection holds.
+const CONTEXT_BUFFER: usize = 1 << 10;
+/// A message from this size on leaves its buffer inside tungstenite.
+const LARGE_MESSAGE: usize = 16 << 10;
+/// No status code was in the close frame (RFC 6455 §7.4.1).
+const CODE_NONE: u16 = 1005;
+/// There was no close frame.
+pub const CODE_ABNORMAL: u16 = 1006;
+
+/// Totals of one connection, over all its attempts.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Counters {
+    pub bytes_received: u64,
+    pub bytes_sent: u64,
+    pub messages_received: u64,
+    pub messages_sent: u64,
+    pub pings_received: u64,
+    pub pings_sent: u64,
+    pub pongs_received: u64,
+    pub pongs_sent: u64,
+    pub round_trip: Duration,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub struct End {
+    /// What is still to be reported as an error.
+    pub error: Option<Failure>,
+    pub status: Status,
+    pub phase: Phase,
+    pub code: u16,
+    pub reason: String,
+    pub clean: bool,
+}
+
+impl End {
+    pub fn failed(failure: Failure, phase: Phase) -> Self {
+        End {
+            status: failure.status,
+            phase,
+            code: CODE_ABNORMAL,
+            reason: String::new(),
+            clean: false,
+            error: Some(failure),
+        }
+    }
+
+    /// The caller's own doing, which is no error.
+    pub fn aborted(phase: Phase) -> Self {
+        End {
+            error: None,
+            ..End::failed(Failure::new(Status::Aborted, ""), phase)
+        }
+    }
+}
+
+enum Stage {
+    Open,
+    /// A close frame was sent or received; the deadline ends the rest.
+    Closing {
+        deadline: Option<Instant>,
+    },
+    /// The peer violated the protocol and was told so; what it still sends is
+    /// thrown away until it closes, so that our close frame reaches it.
+    Draining {
+        deadline: Option<Instant>,
+        failure: Failure,
+    },
+}
+
+/// Liveness of the peer.
+struct Heartbeat {
+    next_ping: Option<Instant>,
+    count: u32,
+    /// When the last of our pings entered the kernel.
+    sent: Option<Instant>,
+    /// Since when nothing was received although a ping was sent.
+    unanswered: Option<Instant>,
+}
+
+pub struct Session {
+    transport: Transport,
+    context: WebSocketContext,
+    reader: Reader,
+    queue: SendQueue,
+    masks: StdRng,
+    stage: Stage,
+    heartbeat: Heartbeat,
+    /// The socket may hold data.
+    readable: bool,
+    /// The socket reported an end or error, which a short read must not hide.
+    hung_up: bool,
+    /// The peer sends nothing more.
+    ended: bool,
+    write_failure: Option<Failure>,
+    write_shut: bool,
+    had_large_message: bool,
+    close_timeout: Option<Duration>,
+    ws_config: WebSocketConfig,
+}
+
+/// What a socket's readiness event said.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ready {
+    pub readable: bool,
+    pub hung_up: bool,
+}
+
+/// Where the session's frames go and come from while tungstenite works.
+struct Pipe<'a, 'b> {
+    reader: &'a mut Reader,
+    input: &'a mut &'b [u8],
+    queue: &'a mut SendQueue,
+    lane: Lane,
+}
+
+#[derive(Clone, Copy)]
+enum Lane {
+    Ping,
+    Pong,
+    /// Nobody wants tungstenite's answer.
+    Discard,
+}
+
+impl Read for Pipe<'_, '_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        match self.reader.read(self.input, target)? {
+            0 => Err(ErrorKind::WouldBlock.into()),
+            count => Ok(count),
+        }
+    }
+}
+
+impl Write for Pipe<'_, '_> {
+    fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
+        match self.lane {
+            Lane::Ping => self.queue.push_control(Control::Ping, frame),
+            Lane::Pong => self.queue.push_control(Control::Pong, frame),
+            Lane::Discard => {}
+        }
+        Ok(frame.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Session {
+    /// Takes over a transport whose upgrade was accepted.
+    pub fn new(
+        transport: Transport,
+        received: Received,
+        config: &Config,
+        now: Instant,
+    ) -> Result<Self, Failure> {
+        let ws_config = WebSocketConfig::default()
+            .read_buffer_size(CONTEXT_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(config.max_message_size))
+            // The reader has checked it on the wire.
+            .max_frame_size(None);
+        let masks = StdRng::try_from_rng(&mut SysRng)
+            .map_err(|error| Failure::new(Status::System, format!("no random numbers: {error}")))?;
+        Ok(Session {
+            transport,
+            context: WebSocketContext::new(Role::Client, Some(ws_config)),
+            reader: Reader::new(config.max_frame_size, config.max_message_size),
+            queue: SendQueue::default(),
+            masks,
+            stage: Stage::Open,
+            heartbeat: Heartbeat {
+                next_ping: config.ping_interval.map(|interval| now + interval),
+                count: 0,
+                sent: None,
+                unanswered: None,
+            },
+            readable: received != Received::Drained,
+            hung_up: false,
+            ended: received == Received::End,
+            write_failure: None,
+            write_shut: false,
+            had_large_message: false,
+            close_timeout: config.close_timeout,
+            ws_config,
+        })
+    }
+
+    pub fn transport_mut(&mut self) -> &mut Transport {
+        &mut self.transport
+    }
+
+    /// Whether messages may still be sent.
+    pub fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open)
+    }
+
+    pub fn phase(&self) -> Phase {
+        match self.stage {
+            Stage::Open | Stage::Draining { .. } => Phase::Open,
+            Stage::Closing { .. } => Phase::Closing,
+        }
+    }
+
+    /// Bytes that wait for the kernel.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub fn unsent_messages(&self) -> u64 {
+        self.queue.unsent_messages()
+    }
+
+    pub fn has_write_failure(&self) -> bool {
+        self.write_failure.is_some()
+    }
+
+    /// Whether reading can go on at once.
+    pub fn is_readable(&self) -> bool {
+        self.readable && !self.ended
+    }
+
+    /// Queues a message.
+    pub fn push_message(&mut self, kind: MessageType, payload: &[u8]) {
+        let mask = self.masks.next_u32().to_ne_bytes();
+        self.queue.push_message(kind, payload, mask);
+    }
+
+    /// Queues a ping of the application.
+    pub fn push_ping(&mut self, payload: &[u8]) -> Result<(), Failure> {
+        self.write_control(Message::Ping(payload.to_vec().into()), Lane::Ping)
+    }
+
+    /// Queues a pong of the application.
+    pub fn push_pong(&mut self, payload: &[u8]) -> Result<(), Failure> {
+        self.write_control(Message::Pong(payload.to_vec().into()), Lane::Pong)
+    }
+
+    /// Begins the close handshake; a code of 0 sends none.
+    pub fn close(&mut self, code: u16, reason: &str, now: Instant) {
+        self.stage = Stage::Closing {
+            deadline: self.close_timeout.map(|timeout| now + timeout),
+        };
+        self.push_close_frame((code != 0).then_some(code), reason);
+    }
+
+    fn write_control(&mut self, message: Message, lane: Lane) -> Result<(), Failure> {
+        let mut pipe = Pipe {
+            reader: &mut self.reader,
+            input: &mut &[][..],
+            queue: &mut self.queue,
+            lane,
+        };
+        Ok(self.context.write(&mut pipe, message)?)
+    }
+
+    /// Writes what the socket takes. An error waits until everything readable
+    /// was read; see `advance`.
+    pub fn flush(&mut self, counters: &mut Counters) {
+        if self.write_failure.is_some() || self.write_shut {
+            return;
+        }
+        let mut written = Written::default();
+        let result = self.queue.write_to(&mut self.transport, &mut written);
+        counters.bytes_sent += written.bytes;
+        counters.messages_sent += written.messages;
+        counters.pongs_sent += written.pongs;
+        if written.pings > 0 {
+            let now = Instant::now();
+            counters.pings_sent += written.pings;
+            self.heartbeat.sent = Some(now);
+            self.heartbeat.unanswered.get_or_insert(now);
+        }
+        if let Err(error) = result {
+            self.write_failure = Some(error.into());
+            self.readable = true;
+            self.hung_up = true;
+        }
+    }
+
+    /// Notes what a readiness event said.
+    pub fn set_ready(&mut self, ready: Ready) {
+        self.readable |= ready.readable || ready.hung_up;
+        self.hung_up |= ready.hung_up;
+    }
+
+    /// Takes the bytes that came with the answer to the upgrade.
+    pub fn feed(
+        &mut self,
+        bytes: &[u8],
+        auto_pong: bool,
+        counters: &mut Counters,
+        emit: &mut dyn FnMut(EventKind),
+    ) {
+        let answer_pings = auto_pong && self.is_open();
+        if let Err(failure) = receive(self.parts(), bytes, answer_pings, counters, emit) {
+            self.fail(failure, emit);
+        }
+    }
+
+    /// Reads once from the socket.
+    pub fn read(
+        &mut self,
+        buffers: &mut Buffers,
+        auto_pong: bool,
+        counters: &mut Counters,
+        emit: &mut dyn FnMut(EventKind),
+    ) {
+        self.readable = false;
+        // Nothing may follow our close frame (RFC 6455 §5.5.1).
+        let answer_pings = auto_pong && self.is_open();
+        let draining = matches!(self.stage, Stage::Draining { .. });
+        let mut any = false;
+        let (transport, mut parts) = self.split();
+        let mut violation = None;
+        let result = transport.receive(buffers, &mut |bytes| {
+            any = true;
+            if draining || violation.is_some() {
+                return Ok(());
+            }
+            counters.bytes_received += bytes.len() as u64;
+            if let Err(failure) = receive(parts.reborrow(), bytes, answer_pings, counters, emit) {
+                violation = Some(failure);
+            }
+            Ok(())
+        });
+        if any {
+            self.heartbeat.unanswered = None;
+        }
+        if let Some(failure) = violation {
+            self.fail(failure, emit);
+        }
+        match result {
+            Ok(Received::More) => self.readable = true,
+            Ok(Received::Short) => self.readable = self.hung_up,
+            Ok(Received::Drained) => {}
+            Ok(Received::End) => self.ended = true,
+            Err(failure) => {
+                self.ended = true;
+                self.write_failure.get_or_insert(failure);
+            }
+        }
+        self.give_buffer_back();
+    }
+
+    /// Does what is due, and tells whether the attempt is over. `held` says
+    /// that the application has stopped the reading.
+    pub fn advance(
+        &mut self,
+        now: Instant,
+        held: bool,
+        config: &Config,
+        counters: &mut Counters,
+        emit: &mut dyn FnMut(EventKind),
+    ) -> Option<End> {
+        if let Some(violating) = self.peer_close_violation() {
+            self.fail(violating, emit);
+        }
+        self.answer_peer_close(now);
+        self.beat(now, held, config);
+        self.flush(counters);
+        let close_sent = !self.is_open() && self.queue.is_empty();
+        let peer_close = self.reader.peer_close().is_some();
+        let both = close_sent && peer_close && matches!(self.stage, Stage::Closing { .. });
+        if close_sent && (both || matches!(self.stage, Stage::Draining { .. })) && !self.write_shut
+        {
+            self.write_shut = true;
+            self.transport.shutdown_write();
+        }
+        if self.ended {
+            return Some(self.end(both));
+        }
+        if self.write_failure.is_some() && !self.is_readable() {
+            return Some(self.end(both));
+        }
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            return Some(match both || matches!(self.stage, Stage::Draining { .. }) {
+                true => self.end(both),
+                false => End::failed(Failure::timeout("the close handshake"), Phase::Closing),
+            });
+        }
+        let silent = self.silent_until(config).filter(|_| !held);
+        if silent.is_some_and(|until| until <= now) {
+            return Some(End::failed(
+                Failure::timeout("the answer to a ping"),
+                Phase::Open,
+            ));
+        }
+        None
+    }
+
+    /// When `advance` must be called again.
+    pub fn next_deadline(&self, held: bool, config: &Config) -> Option<Instant> {
+        let ping = self.heartbeat.next_ping.filter(|_| self.is_open());
+        let pong = self.silent_until(config).filter(|_| !held);
+        [self.deadline(), ping, pong].into_iter().flatten().min()
+    }
+
+    /// Changes when the next ping is due.
+    pub fn set_ping_interval(&mut self, interval: Option<Duration>, now: Instant) {
+        self.heartbeat.next_ping = interval.map(|interval| now + interval);
+    }
+
+    /// The application reads again: the peer gets its full time to answer.
+    pub fn resumed(&mut self, now: Instant) {
+        if self.heartbeat.unanswered.is_some() {
+            self.heartbeat.unanswered = Some(now);
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Open => None,
+            Stage::Closing { deadline } | Stage::Draining { deadline, .. } => deadline,
+        }
+    }
+
+    /// Until when the peer must have sent something.
+    fn silent_until(&self, config: &Config) -> Option<Instant> {
+        let since = self.heartbeat.unanswered.filter(|_| self.is_open())?;
+        config.pong_timeout.map(|timeout| since + timeout)
+    }
+
+    /// Sends the ping that is due. While the application holds the reading,
+    /// the deadline for the answer does not run.
+    fn beat(&mut self, now: Instant, held: bool, config: &Config) {
+        if held {
+            self.resumed(now);
+        }
+        let due = self.heartbeat.next_ping.is_some_and(|next| next <= now);
+        let Some(interval) = config.ping_interval.filter(|_| due && self.is_open()) else {
+            return;
+        };
+        self.heartbeat.next_ping = Some(now + interval);
+        self.heartbeat.count = self.heartbeat.count.wrapping_add(1);
+        let payload = self.heartbeat.count.to_be_bytes();
+        if let Err(failure) = self.push_ping(&payload) {
+            self.write_failure.get_or_insert(failure);
+        }
+    }
+
+    /// A close frame whose code must not be sent (RFC 6455 §7.4).
+    fn peer_close_violation(&self) -> Option<Failure> {
+        let code = self.reader.peer_close()?.code?;
+        let draining = matches!(self.stage, Stage::Draining { .. });
+        (!draining && !is_wire_close_code(code))
+            .then(|| Failure::protocol(format!("a close frame has the code {code} (RFC 6455 7.4)")))
+    }
+
+    /// The peer's close frame ends the open stage and is answered with its code.
+    fn answer_peer_close(&mut self, now: Instant) {
+        let Some(code) = self.reader.peer_close().map(|close| close.code) else {
+            return;
+        };
+        if !self.is_open() {
+            return;
+        }
+        self.push_close_frame(code, "");
+        self.stage = Stage::Closing {
+            deadline: self.close_timeout.map(|timeout| now + timeout),
+        };
+    }
+
+    /// Fails the connection (RFC 6455 §7.1.7): reports, tells the peer why,
+    /// and goes on until it has closed.
+    fn fail(&mut self, failure: Failure, emit: &mut dyn FnMut(EventKind)) {
+        if matches!(self.stage, Stage::Draining { .. }) {
+            return;
+        }
+        emit(EventKind::Error {
+            status: failure.status,
+            phase: self.phase(),
+            http_status: failure.http_status,
+            text: failure.text.clone(),
+        });
+        let was_open = self.is_open();
+        self.queue.drop_unstarted();
+        if let (true, Some(code)) = (was_open, failure.close_code) {
+            let reason = &failure.text[..failure.text.floor_char_boundary(MAX_CLOSE_REASON)];
+            self.push_close_frame(Some(code), reason);
+        }
+        self.stage = Stage::Draining {
+            deadline: self.close_timeout.map(|timeout| Instant::now() + timeout),
+            failure,
+        };
+    }
+
+    fn push_close_frame(&mut self, code: Option<u16>, reason: &str) {
+        let mut frame = Frame::close(code.map(|code| CloseFrame {
+            code: code.into(),
+            reason: Utf8Bytes::from(reason),
+        }));
+        frame.header_mut().mask = Some(self.masks.next_u32().to_ne_bytes());
+        let mut bytes = Vec::new();
+        // Writing to a Vec cannot fail.
+        let _ = frame.format(&mut bytes);
+        self.queue.push_close(&bytes);
+    }
+
+    fn end(&mut self, both: bool) -> End {
+        let phase = self.phase();
+        if let Stage::Draining { failure, .. } = &self.stage {
+            return End {
+                code: failure.close_code.unwrap_or(CODE_ABNORMAL),
+                reason: failure.text.clone(),
+                error: None,
+                ..End::failed(failure.clone(), phase)
+            };
+        }
+        match self.reader.peer_close() {
+            Some(close) => End {
+                error: None,
+                status: if both { Status::Ok } else { Status::Closed },
+                phase,
+                code: close.code.unwrap_or(CODE_NONE),
+                reason: String::from_utf8_lossy(&close.reason).into_owned(),
+                clean: both,
+            },
+            None => {
+                let failure = self.write_failure.take();
+                End::failed(failure.unwrap_or_else(Failure::closed_by_peer), phase)
+            }
+        }
+    }
+
+    /// After a large message tungstenite's buffer still holds the block that
+    /// the message stood in. A new context at rest is the same as the old one.
+    fn give_buffer_back(&mut self) {
+        if self.had_large_message && self.is_open() && self.reader.is_at_rest() {
+            self.had_large_message = false;
+            self.context = WebSocketContext::new(Role::Client, Some(self.ws_config));
+        }
+    }
+
+    fn parts(&mut self) -> Parts<'_> {
+        self.split().1
+    }
+
+    fn split(&mut self) -> (&mut Transport, Parts<'_>) {
+        let parts = Parts {
+            context: &mut self.context,
+            reader: &mut self.reader,
+            queue: &mut self.queue,
+            heartbeat: &mut self.heartbeat,
+            had_large_message: &mut self.had_large_message,
+        };
+        (&mut self.transport, parts)
+    }
+}
+
+/// What receiving works on, apart from the transport that it reads from.
+struct Parts<'a> {
+    context: &'a mut WebSocketContext,
+    reader: &'a mut Reader,
+    queue: &'a mut SendQueue,
+    heartbeat: &'a mut Heartbeat,
+    had_large_message: &'a mut bool,
+}
+
+impl Parts<'_> {
+    fn reborrow(&mut self) -> Parts<'_> {
+        Parts {
+            context: self.context,
+            reader: self.reader,
+            queue: self.queue,
+            heartbeat: self.heartbeat,
+            had_large_message: self.had_large_message,
+        }
+    }
+}
+
+/// Passes `bytes` through tungstenite and emits what comes out.
+fn receive(
+    parts: Parts<'_>,
+    mut bytes: &[u8],
+    answer_pings: bool,
+    counters: &mut Counters,
+    emit: &mut dyn FnMut(EventKind),
+) -> Result<(), Failure> {
+    let pong_lane = if answer_pings {
+        Lane::Pong
+    } else {
+        Lane::Discard
+    };
+    let mut pipe = Pipe {
+        reader: parts.reader,
+        input: &mut bytes,
+        queue: parts.queue,
+        lane: pong_lane,
+    };
+    loop {
+        let (kind, data) = match parts.context.read(&mut pipe) {
+            Ok(Message::Text(text)) => (MessageType::Text, text.into()),
+            Ok(Message::Binary(data)) => (MessageType::Binary, data),
+            Ok(Message::Ping(payload)) => {
+                counters.pings_received += 1;
+                // At once, so that only the answer to the last ping is queued.
+                parts.context.flush(&mut pipe)?;
+                emit(EventKind::Ping(payload));
+                continue;
+            }
+            Ok(Message::Pong(payload)) => {
+                counters.pongs_received += 1;
+                if payload[..] == parts.heartbeat.count.to_be_bytes() {
+                    if let Some(sent) = parts.heartbeat.sent.take() {
+                        counters.round_trip = sent.elapsed();
+                    }
+                }
+                emit(EventKind::Pong(payload));
+                continue;
+            }
+            Ok(Message::Close(_)) => {
+                // The reader has noted the frame and drops what follows it. The
+                // session answers: tungstenite would replace the code 1014.
+                pipe.lane = Lane::Discard;
+                return Ok(parts.context.flush(&mut pipe)?);
+            }
+            Ok(Message::Frame(_)) => continue,
+            Err(WsError::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        counters.messages_received += 1;
+        *parts.had_large_message |= data.len() >= LARGE_MESSAGE;
+        emit(EventKind::Message { kind, data });
+    }
+}

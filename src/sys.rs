@@ -1,0 +1,203 @@
+//! Safe wrappers over what is special to the operating system: the outer
+//! readiness level, the timer, fork detection, signals, raw descriptors.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    match result {
+        -1 => Err(io::Error::last_os_error()),
+        value => Ok(value),
+    }
+}
+
+/// Takes ownership of a descriptor that a system call has just returned.
+fn own(result: libc::c_int) -> io::Result<OwnedFd> {
+    let fd = check(result)?;
+    // SAFETY: the call succeeded, so `fd` is open and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A level-triggered epoll over a few descriptors: the fd the host watches.
+pub struct Outer(OwnedFd);
+
+impl Outer {
+    pub fn new(watched: &[RawFd]) -> io::Result<Self> {
+        // SAFETY: no pointers.
+        let outer = own(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        for fd in watched {
+            let mut event = libc::epoll_event {
+                events: libc::EPOLLIN as u32,
+                u64: 0,
+            };
+            // SAFETY: `event` lives for the call; both descriptors are open.
+            check(unsafe {
+                libc::epoll_ctl(outer.as_raw_fd(), libc::EPOLL_CTL_ADD, *fd, &mut event)
+            })?;
+        }
+        Ok(Outer(outer))
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// A flag that makes a descriptor readable while it is up.
+pub struct Signal(OwnedFd);
+
+impl Signal {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: no pointers.
+        own(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) }).map(Signal)
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// Raises the flag. Writing again to a raised flag is a new edge for an
+    /// edge-triggered watcher.
+    pub fn raise(&self) {
+        let one = 1u64;
+        // SAFETY: 8 readable bytes. A full counter is already readable.
+        unsafe { libc::write(self.fd(), (&raw const one).cast(), 8) };
+    }
+
+    pub fn lower(&self) {
+        let mut count = 0u64;
+        // SAFETY: 8 writable bytes. An empty counter is what is wanted.
+        unsafe { libc::read(self.fd(), (&raw mut count).cast(), 8) };
+    }
+}
+
+/// A one-shot timer whose descriptor becomes readable when it expires.
+pub struct Timer(OwnedFd);
+
+impl Timer {
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: no pointers.
+        own(unsafe {
+            libc::timerfd_create(
+                libc::CLOCK_MONOTONIC,
+                libc::TFD_CLOEXEC | libc::TFD_NONBLOCK,
+            )
+        })
+        .map(Timer)
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// Sets the only expiry, replacing an earlier one and its readability.
+    pub fn set(&self, after: Duration) {
+        // An all-zero value would disarm the timer.
+        let after = after.max(Duration::from_nanos(1));
+        let value = libc::itimerspec {
+            it_interval: libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+            it_value: libc::timespec {
+                tv_sec: after.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+                tv_nsec: after.subsec_nanos() as _,
+            },
+        };
+        // SAFETY: `value` lives for the call; the old value is not asked for.
+        unsafe { libc::timerfd_settime(self.fd(), 0, &value, std::ptr::null_mut()) };
+    }
+}
+
+/// Waits until `fd` is readable, for ever. A signal is not a reason to return.
+pub fn wait_readable(fd: RawFd) {
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    loop {
+        // SAFETY: one valid pollfd.
+        let result = unsafe { libc::poll(&mut poll, 1, -1) };
+        if result != -1 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+}
+
+/// Runs `spawn` with every signal blocked, so that a thread started in it
+/// never runs a handler of the host.
+fn with_signals_blocked<T>(spawn: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets are plain data that the calls fill or read.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        let result = spawn();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        result
+    }
+}
+
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn after_fork_in_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Counts the forks between this process and the first one that asked. What
+/// was made in another generation belongs to another process.
+pub fn fork_generation() -> u64 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Starts counting forks. Must run before anything remembers a generation.
+pub fn watch_forks() {
+    static ONCE: Once = Once::new();
+    // SAFETY: the handler only touches an atomic, which is safe after fork.
+    ONCE.call_once(|| unsafe {
+        libc::pthread_atfork(None, None, Some(after_fork_in_child));
+    });
+}
+
+/// Closes a descriptor that a forked child inherited and whose owner, in the
+/// parent's memory image, will never be dropped.
+pub fn close_inherited(fd: RawFd) {
+    // SAFETY: called once per descriptor by the child, whose owner object is leaked.
+    unsafe { libc::close(fd) };
+}
+
+thread_local! {
+    static IS_LIBRARY_THREAD: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Starts a thread of the library: named, with every signal blocked.
+pub fn spawn(
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> io::Result<std::thread::JoinHandle<()>> {
+    let thread = std::thread::Builder::new().name(name.into());
+    with_signals_blocked(|| {
+        thread.spawn(move || {
+            IS_LIBRARY_THREAD.set(true);
+            run();
+        })
+    })
+}
+
+/// Whether the calling thread was started by `spawn`.
+pub fn is_library_thread() -> bool {
+    IS_LIBRARY_THREAD.get()
+}
+
+/// Has `hook` called when the process exits normally.
+pub fn at_exit(hook: extern "C" fn()) {
+    // SAFETY: `hook` is a plain function that stays mapped (the library is
+    // linked with `-z nodelete`).
+    unsafe { libc::atexit(hook) };
+}

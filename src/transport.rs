@@ -1,0 +1,250 @@
+//! The byte stream below a WebSocket: a socket, or TLS above one.
+
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsRawFd, RawFd};
+
+use mio::Registry;
+use mio::net::TcpStream;
+use socket2::SockRef;
+
+use crate::connect::tls;
+use crate::error::Failure;
+use crate::send_queue::Sink;
+
+/// What one read asks the kernel for.
+const WIRE_BUFFER: usize = 64 << 10;
+/// The largest TLS record.
+const PLAIN_BUFFER: usize = 16 << 10;
+
+/// The read buffers of a loop, shared by its connections so that an idle
+/// connection holds none.
+pub struct Buffers {
+    wire: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+impl Buffers {
+    pub fn new() -> Self {
+        Buffers {
+            wire: vec![0; WIRE_BUFFER],
+            plain: Vec::new(),
+        }
+    }
+}
+
+/// What is known after a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// The socket may hold more.
+    More,
+    /// Less came than was asked for: empty now, unless the end follows.
+    Short,
+    /// The socket is empty.
+    Drained,
+    /// The peer sends nothing more.
+    End,
+}
+
+pub enum Transport {
+    Plain(TcpStream),
+    Tls(Box<native_tls::TlsStream<Wire>>),
+}
+
+impl Transport {
+    /// Reads once from the socket and hands over all the data that this gave.
+    pub fn receive(
+        &mut self,
+        buffers: &mut Buffers,
+        feed: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<Received, Failure> {
+        match self {
+            Transport::Plain(socket) => {
+                let (received, count) = read_socket(socket, &mut buffers.wire)?;
+                if count > 0 {
+                    feed(&buffers.wire[..count])?;
+                }
+                Ok(received)
+            }
+            Transport::Tls(stream) => {
+                buffers.plain.resize(PLAIN_BUFFER, 0);
+                stream.get_mut().lend(std::mem::take(&mut buffers.wire));
+                let result = {
+                    let _exit = tls::enter();
+                    read_records(stream, &mut buffers.plain, feed)
+                };
+                buffers.wire = stream.get_mut().reclaim();
+                result
+            }
+        }
+    }
+
+    /// Says that nothing more will be sent. Best effort: the peer may be gone.
+    pub fn shutdown_write(&mut self) {
+        if let Transport::Tls(stream) = self {
+            let _exit = tls::enter();
+            let _ = stream.shutdown();
+        }
+        let _ = self.socket().shutdown(Shutdown::Write);
+    }
+
+    /// Ends the registration before the socket is dropped: where a forked child
+    /// still has the socket open, closing it would not end it.
+    pub fn deregister(&mut self, registry: &Registry) {
+        let _ = match self {
+            Transport::Plain(socket) => registry.deregister(socket),
+            Transport::Tls(stream) => registry.deregister(&mut stream.get_mut().socket),
+        };
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Transport::Plain(socket) => socket,
+            Transport::Tls(stream) => &stream.get_ref().socket,
+        }
+    }
+}
+
+impl AsRawFd for Transport {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket().as_raw_fd()
+    }
+}
+
+impl Sink for Transport {
+    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match (self, slices) {
+            (Transport::Tls(stream), [first, ..]) => {
+                let _exit = tls::enter();
+                stream.write(first)
+            }
+            (Transport::Plain(socket), [only]) => socket.write(only),
+            // `writev` would raise SIGPIPE.
+            (Transport::Plain(socket), _) => {
+                SockRef::from(&*socket).send_vectored_with_flags(slices, libc::MSG_NOSIGNAL)
+            }
+            (Transport::Tls(_), []) => Ok(0),
+        }
+    }
+
+    fn repeats_refused_write(&self) -> bool {
+        matches!(self, Transport::Tls(_))
+    }
+}
+
+fn read_socket(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<(Received, usize)> {
+    match socket.read(buffer) {
+        Ok(0) => Ok((Received::End, 0)),
+        Ok(count) if count < buffer.len() => Ok((Received::Short, count)),
+        Ok(count) => Ok((Received::More, count)),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok((Received::Drained, 0)),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok((Received::More, 0)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes every record that the lent buffer holds.
+fn read_records(
+    stream: &mut native_tls::TlsStream<Wire>,
+    plain: &mut [u8],
+    feed: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<Received, Failure> {
+    loop {
+        match stream.read(plain) {
+            Ok(0) => return Ok(Received::End),
+            Ok(count) => feed(&plain[..count])?,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Ok(stream.get_ref().received);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // A peer that closes without close_notify; OpenSSL calls it an error.
+            Err(_) if stream.get_ref().received == Received::End => return Ok(Received::End),
+            Err(error) => return Err(tls::failure(error)),
+        }
+    }
+}
+
+/// The socket below TLS. While the loop's read buffer is lent to it, one large
+/// read serves the many small ones that TLS makes.
+pub struct Wire {
+    socket: TcpStream,
+    lent: Vec<u8>,
+    start: usize,
+    end: usize,
+    may_read: bool,
+    received: Received,
+}
+
+impl Wire {
+    pub fn new(socket: TcpStream) -> Self {
+        Wire {
+            socket,
+            lent: Vec::new(),
+            start: 0,
+            end: 0,
+            may_read: false,
+            received: Received::More,
+        }
+    }
+
+    pub fn socket_mut(&mut self) -> &mut TcpStream {
+        &mut self.socket
+    }
+
+    fn lend(&mut self, buffer: Vec<u8>) {
+        self.lent = buffer;
+        self.start = 0;
+        self.end = 0;
+        self.may_read = true;
+        self.received = Received::More;
+    }
+
+    /// Takes the buffer back. TLS reads until it would block, so that nothing
+    /// is left in the buffer of a session that goes on.
+    fn reclaim(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.lent)
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        if self.lent.is_empty() {
+            return self.socket.read(target);
+        }
+        if self.start == self.end {
+            if !std::mem::take(&mut self.may_read) {
+                return match self.received {
+                    Received::End => Ok(0),
+                    _ => Err(ErrorKind::WouldBlock.into()),
+                };
+            }
+            (self.received, self.end) = read_socket(&mut self.socket, &mut self.lent)?;
+            self.start = 0;
+            match self.received {
+                Received::End => return Ok(0),
+                _ if self.end == 0 => return Err(ErrorKind::WouldBlock.into()),
+                _ => {}
+            }
+        }
+        let count = target.len().min(self.end - self.start);
+        target[..count].copy_from_slice(&self.lent[self.start..self.start + count]);
+        self.start += count;
+        Ok(count)
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsRawFd for Wire {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
