@@ -530,7 +530,7 @@ impl Connection {
             return Err(Status::CloseReason);
         }
         let mut inner = self.enter()?;
-        let cancelled = inner.cancel_reconnect(self);
+        let over = inner.cancel_reconnect(self) || inner.has_undelivered_close();
         match &mut inner.attempt {
             Attempt::Starting | Attempt::Connecting(_) => inner.end(self, End::aborted),
             Attempt::Open(session) if session.is_open() => {
@@ -539,7 +539,8 @@ impl Connection {
                 inner.flush();
                 inner.queue_drive(self);
             }
-            _ if cancelled => {}
+            // It ended by itself, or there was only a reconnect to cancel.
+            _ if over => {}
             _ => return Err(Status::State),
         }
         Ok(())
@@ -549,13 +550,13 @@ impl Connection {
     /// dropped.
     pub fn abort(&self) -> Result<(), Status> {
         let mut inner = self.enter()?;
-        let cancelled = inner.cancel_reconnect(self);
+        let over = inner.cancel_reconnect(self) || inner.has_undelivered_close();
         if inner.attempt.is_live() {
             inner.inbox.drop_received();
             inner.end(self, End::aborted);
             return Ok(());
         }
-        match cancelled {
+        match over {
             true => Ok(()),
             false => Err(Status::State),
         }
@@ -825,18 +826,29 @@ impl Inner {
 
     fn cancel_reconnect(&mut self, connection: &Connection) -> bool {
         let waited = matches!(self.attempt, Attempt::Waiting(_));
+        if !waited && self.restart.is_none() {
+            return false;
+        }
+        self.restart = None;
         if waited {
             self.attempt = Attempt::None;
-            connection.set_state(match self.inbox.attempt {
-                0 => State::Initial,
-                _ => State::Closed,
-            });
             self.drop_pending();
             self.queue_drive(connection);
         }
-        let cancelled = self.restart.take().is_some() || waited;
+        if !self.attempt.is_live() && !self.has_undelivered_close() {
+            connection.set_state(self.state_at_rest());
+        }
         self.settle(connection);
-        cancelled
+        true
+    }
+
+    /// The state to tell between two attempts.
+    fn state_at_rest(&self) -> State {
+        match (self.restart, self.inbox.attempt) {
+            (Some(_), _) => State::Waiting,
+            (None, 0) => State::Initial,
+            (None, _) => State::Closed,
+        }
     }
 
     fn step(&mut self, connection: &Connection, turn: &mut Turn<'_>, ready: Ready) {
@@ -943,19 +955,15 @@ impl Inner {
     }
 
     fn advance_session(&mut self, connection: &Connection, turn: &mut Turn<'_>, ready: Ready) {
+        if let Attempt::Open(session) = &mut self.attempt {
+            session.set_ready(ready);
+        }
         let held = self.is_held();
-        let Inner {
-            attempt: Attempt::Open(session),
-            inbox,
-            counters,
-            config,
-            ..
-        } = self
-        else {
+        let Attempt::Open(session) = &mut self.attempt else {
             return;
         };
+        let (inbox, counters, config) = (&mut self.inbox, &mut self.counters, &self.config);
         let mut emit = |kind| inbox.push(kind);
-        session.set_ready(ready);
         if session.is_readable() && !held {
             session.read(turn.buffers, config.auto_pong, counters, &mut emit);
         }
@@ -972,9 +980,8 @@ impl Inner {
 
     /// Whether the application, or its queue, keeps the socket from being read.
     fn is_held(&self) -> bool {
-        let failing =
-            matches!(&self.attempt, Attempt::Open(session) if session.has_write_failure());
-        (self.paused && !failing) || self.inbox.bytes >= self.config.receive_queue_limit
+        let ending = matches!(&self.attempt, Attempt::Open(session) if session.is_ending());
+        (self.paused && !ending) || self.inbox.bytes >= self.config.receive_queue_limit
     }
 
     /// Ends the live attempt: its last events are queued, its socket is closed.
@@ -1175,7 +1182,7 @@ impl Inner {
             EventKind::Handshake { .. } if connection.state() == State::Connecting => {
                 connection.set_state(State::Open);
             }
-            EventKind::Close { .. } => connection.set_state(State::Closed),
+            EventKind::Close { .. } => connection.set_state(self.state_at_rest()),
             _ => {}
         }
         if was_held && !self.is_held() {

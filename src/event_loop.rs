@@ -74,6 +74,8 @@ pub struct Loop {
     inactive: Condvar,
     standby: Standby,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// `sys::thread_id` of that thread, 0 before it runs.
+    thread_id: AtomicUsize,
     connections: Mutex<HashMap<u64, Weak<Connection>>>,
 }
 
@@ -169,6 +171,7 @@ impl Loop {
                 changed: Condvar::new(),
             },
             thread: Mutex::new(None),
+            thread_id: AtomicUsize::new(0),
             connections: Mutex::default(),
         }))
     }
@@ -313,13 +316,12 @@ impl Loop {
             let _active = lock(&self.active);
             self.inactive.notify_all();
         }
-        let thread = lock(&self.thread).take();
-        if let Some(thread) = thread {
-            if thread.thread().id() != std::thread::current().id() {
+        // A loop that is freed by its own thread ends when the callback returns.
+        if !self.is_own_thread() {
+            let thread = lock(&self.thread).take();
+            if let Some(thread) = thread {
                 let _ = thread.join();
-                *lock(&self.reactor) = None;
             }
-        } else {
             *lock(&self.reactor) = None;
         }
         for queue in [&self.commands, &self.ready, &self.unflushed] {
@@ -492,18 +494,21 @@ impl Loop {
             return Ok(());
         }
         let event_loop = self.me.upgrade().ok_or(Status::State)?;
-        let spawned = sys::spawn("wsc-loop", move || match event_loop.callbacks {
-            Callbacks::OnDispatch => event_loop.stand_by(),
-            Callbacks::OnThread => event_loop.serve(),
+        let spawned = sys::spawn("wsc-loop", move || {
+            event_loop
+                .thread_id
+                .store(sys::thread_id(), Ordering::SeqCst);
+            match event_loop.callbacks {
+                Callbacks::OnDispatch => event_loop.stand_by(),
+                Callbacks::OnThread => event_loop.serve(),
+            }
         });
         *thread = Some(spawned.map_err(|_| Status::System)?);
         Ok(())
     }
 
     fn is_own_thread(&self) -> bool {
-        lock(&self.thread)
-            .as_ref()
-            .is_some_and(|thread| thread.thread().id() == std::thread::current().id())
+        self.thread_id.load(Ordering::SeqCst) == sys::thread_id()
     }
 
     /// The thread of a loop whose callbacks run on it.

@@ -91,7 +91,9 @@ enum Stage {
 struct Heartbeat {
     next_ping: Option<Instant>,
     count: u32,
-    /// When the last of our pings entered the kernel.
+    /// The payload of the last ping.
+    payload: Vec<u8>,
+    /// When that ping entered the kernel.
     sent: Option<Instant>,
     /// Since when nothing was received although a ping was sent.
     unanswered: Option<Instant>,
@@ -191,6 +193,7 @@ impl Session {
             heartbeat: Heartbeat {
                 next_ping: config.ping_interval.map(|interval| now + interval),
                 count: 0,
+                payload: Vec::new(),
                 sent: None,
                 unanswered: None,
             },
@@ -234,6 +237,11 @@ impl Session {
         self.write_failure.is_some()
     }
 
+    /// Whether the session is coming to its end, which a pause must not delay.
+    pub fn is_ending(&self) -> bool {
+        self.hung_up || self.has_write_failure() || !self.is_open()
+    }
+
     /// Whether reading can go on at once.
     pub fn is_readable(&self) -> bool {
         self.readable && !self.ended
@@ -245,8 +253,10 @@ impl Session {
         self.queue.push_message(kind, payload, mask);
     }
 
-    /// Queues a ping of the application.
+    /// Queues a ping.
     pub fn push_ping(&mut self, payload: &[u8]) -> Result<(), Failure> {
+        self.heartbeat.payload.clear();
+        self.heartbeat.payload.extend_from_slice(payload);
         self.write_control(Message::Ping(payload.to_vec().into()), Lane::Ping)
     }
 
@@ -620,7 +630,7 @@ fn receive(
             }
             Ok(Message::Pong(payload)) => {
                 counters.pongs_received += 1;
-                if payload[..] == parts.heartbeat.count.to_be_bytes() {
+                if payload[..] == parts.heartbeat.payload[..] {
                     if let Some(sent) = parts.heartbeat.sent.take() {
                         counters.round_trip = sent.elapsed();
                     }

@@ -195,6 +195,13 @@ pub fn is_library_thread() -> bool {
     IS_LIBRARY_THREAD.get()
 }
 
+/// Names the calling thread. `std::thread::current` would allocate on threads
+/// of the host.
+pub fn thread_id() -> usize {
+    // SAFETY: no arguments, cannot fail.
+    unsafe { libc::pthread_self() as usize }
+}
+
 /// Has `hook` called when the process exits normally.
 pub fn at_exit(hook: extern "C" fn()) {
     // SAFETY: `hook` is a plain function that stays mapped (the library is

@@ -22,6 +22,8 @@ pub struct Upgrade {
     subprotocols: Vec<String>,
     max_header: usize,
     received: Vec<u8>,
+    /// Bytes of interim answers, which count against the header limit.
+    interim: usize,
     refusal: Option<Refusal>,
 }
 
@@ -52,6 +54,7 @@ impl Upgrade {
             subprotocols: config.subprotocols.clone(),
             max_header: config.max_header_size,
             received: Vec::new(),
+            interim: 0,
             refusal: None,
         }
     }
@@ -78,8 +81,12 @@ impl Upgrade {
             let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
             let mut response = httparse::Response::new(&mut fields);
             let size = match response.parse(&self.received) {
-                Ok(httparse::Status::Complete(size)) if size <= self.max_header => size,
-                Ok(httparse::Status::Partial) if self.received.len() <= self.max_header => {
+                Ok(httparse::Status::Complete(size)) if self.interim + size <= self.max_header => {
+                    size
+                }
+                Ok(httparse::Status::Partial)
+                    if self.interim + self.received.len() <= self.max_header =>
+                {
                     return Ok(None);
                 }
                 Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(self.too_big()),
@@ -100,6 +107,7 @@ impl Upgrade {
                 }
                 // Interim answers come before the real one (RFC 9110 §15.2).
                 100..=199 => {
+                    self.interim += size;
                     self.received.drain(..size);
                 }
                 status => self.refusal = Some(Refusal::new(status, &response, size)),
