@@ -775,6 +775,11 @@ impl Connection {
         inner.has_deliverable() || inner.unlist()
     }
 
+    /// Whether a reconnect waits for the close to be delivered.
+    pub(crate) fn has_restart(&self) -> bool {
+        self.lock().restart.is_some()
+    }
+
     /// The close was delivered: a reconnect that waited for it may be scheduled.
     pub(crate) fn close_delivered(&self) {
         let mut inner = self.lock();

@@ -114,7 +114,7 @@ impl Queue {
 struct Consumer {
     /// Keeps the data of polled events alive.
     polled: Vec<Event>,
-    /// Connections whose close was in `polled`.
+    /// Connections that wait to reconnect and whose close was in `polled`.
     closed: Vec<Arc<Connection>>,
 }
 
@@ -453,7 +453,7 @@ impl Loop {
         }
         if !consumer.closed.is_empty() {
             // The next poll schedules their reconnects.
-            self.wake_reactor();
+            self.wake_host();
         }
     }
 
@@ -463,16 +463,18 @@ impl Loop {
         }
     }
 
-    /// Raises the signal while events wait, lowers it when none does.
+    /// Raises the signal while events wait or somebody woke the host, lowers
+    /// it when neither is so. A turn of the standby thread leaves it up.
     fn settle_signal(&self) {
         let mut up = lock(&self.signal_up);
-        match (self.ready.is_empty(), *up) {
-            (true, true) => self.signal.lower(),
-            // Raised again if it is up: an edge-triggered host needs the edge.
-            (false, _) => self.signal.raise(),
-            (true, false) => {}
+        let wanted = !self.ready.is_empty() || self.interrupt.load(Ordering::SeqCst);
+        match (wanted, *up) {
+            // Again if it is up: an edge-triggered host needs the edge.
+            (true, _) => self.signal.raise(),
+            (false, true) => self.signal.lower(),
+            (false, false) => {}
         }
-        *up = !self.ready.is_empty();
+        *up = wanted;
     }
 }
 
@@ -711,6 +713,7 @@ impl Loop {
     /// Ends a dispatch or poll that waits, even without events.
     fn wake_host(&self) {
         self.interrupt.store(true, Ordering::SeqCst);
+        self.settle_signal();
         self.wake_reactor();
     }
 
