@@ -857,10 +857,8 @@ impl Inner {
     }
 
     fn step(&mut self, connection: &Connection, turn: &mut Turn<'_>, ready: Ready) {
-        if let Attempt::Waiting(at) = self.attempt {
-            if at <= turn.now {
-                self.begin(connection);
-            }
+        if matches!(self.attempt, Attempt::Waiting(at) if at <= turn.now) {
+            self.begin(connection);
         }
         if let Attempt::Starting = self.attempt {
             self.start(connection, turn);

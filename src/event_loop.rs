@@ -224,6 +224,8 @@ impl Loop {
         if self.callbacks == Callbacks::OnThread {
             return self.wait_inactive();
         }
+        // Busy inside a callback, even when nothing is left to wait for.
+        drop(self.consume()?);
         while !self.stop.swap(false, Ordering::SeqCst) && *lock(&self.active) > 0 {
             self.dispatch(None)?;
             if self.is_freed() {
@@ -440,10 +442,8 @@ impl Loop {
             if connection.take_events(max, &mut consumer.polled) {
                 self.ready.push(Arc::clone(&connection));
             }
-            let taken = &consumer.polled[before..];
-            if taken
-                .iter()
-                .any(|event| event.event_type() == EventType::Close)
+            let mut taken = consumer.polled[before..].iter();
+            if taken.any(|event| event.event_type() == EventType::Close) && connection.has_restart()
             {
                 consumer.closed.push(connection);
             }

@@ -16,6 +16,7 @@ pub mod ffi;
 pub mod http;
 
 mod helpers;
+mod inbound;
 mod reactor;
 mod reader;
 mod send_queue;

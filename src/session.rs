@@ -1,26 +1,20 @@
 //! The open WebSocket: tungstenite above the reader and the send queue, ping
 //! and close timers. It knows nothing of events' consumers, threads or C.
 
-use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng};
+use tungstenite::Utf8Bytes;
 use tungstenite::protocol::frame::{CloseFrame, Frame};
-use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
-use tungstenite::{Error as WsError, Message, Utf8Bytes};
 
 use crate::config::{Config, MAX_CLOSE_REASON, is_wire_close_code};
 use crate::error::{Failure, Phase, Status};
 use crate::event::{EventKind, MessageType};
-use crate::reader::Reader;
-use crate::send_queue::{Control, SendQueue, Written};
+use crate::inbound::Inbound;
+use crate::send_queue::{SendQueue, Written};
 use crate::transport::{Buffers, Received, Transport};
 
-/// tungstenite's own read buffer, which every connection holds.
-const CONTEXT_BUFFER: usize = 1 << 10;
-/// A message from this size on leaves its buffer inside tungstenite.
-const LARGE_MESSAGE: usize = 16 << 10;
 /// No status code was in the close frame (RFC 6455 §7.4.1).
 const CODE_NONE: u16 = 1005;
 /// There was no close frame.
@@ -101,8 +95,7 @@ struct Heartbeat {
 
 pub struct Session {
     transport: Transport,
-    context: WebSocketContext,
-    reader: Reader,
+    inbound: Inbound,
     queue: SendQueue,
     masks: StdRng,
     stage: Stage,
@@ -115,9 +108,7 @@ pub struct Session {
     ended: bool,
     write_failure: Option<Failure>,
     write_shut: bool,
-    had_large_message: bool,
     close_timeout: Option<Duration>,
-    ws_config: WebSocketConfig,
 }
 
 /// What a socket's readiness event said.
@@ -125,46 +116,6 @@ pub struct Session {
 pub struct Ready {
     pub readable: bool,
     pub hung_up: bool,
-}
-
-/// Where the session's frames go and come from while tungstenite works.
-struct Pipe<'a, 'b> {
-    reader: &'a mut Reader,
-    input: &'a mut &'b [u8],
-    queue: &'a mut SendQueue,
-    lane: Lane,
-}
-
-#[derive(Clone, Copy)]
-enum Lane {
-    Ping,
-    Pong,
-    /// Nobody wants tungstenite's answer.
-    Discard,
-}
-
-impl Read for Pipe<'_, '_> {
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        match self.reader.read(self.input, target)? {
-            0 => Err(ErrorKind::WouldBlock.into()),
-            count => Ok(count),
-        }
-    }
-}
-
-impl Write for Pipe<'_, '_> {
-    fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
-        match self.lane {
-            Lane::Ping => self.queue.push_control(Control::Ping, frame),
-            Lane::Pong => self.queue.push_control(Control::Pong, frame),
-            Lane::Discard => {}
-        }
-        Ok(frame.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 impl Session {
@@ -175,18 +126,11 @@ impl Session {
         config: &Config,
         now: Instant,
     ) -> Result<Self, Failure> {
-        let ws_config = WebSocketConfig::default()
-            .read_buffer_size(CONTEXT_BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(Some(config.max_message_size))
-            // The reader has checked it on the wire.
-            .max_frame_size(None);
         let masks = StdRng::try_from_rng(&mut SysRng)
             .map_err(|error| Failure::new(Status::System, format!("no random numbers: {error}")))?;
         Ok(Session {
             transport,
-            context: WebSocketContext::new(Role::Client, Some(ws_config)),
-            reader: Reader::new(config.max_frame_size, config.max_message_size),
+            inbound: Inbound::new(config.max_frame_size, config.max_message_size),
             queue: SendQueue::default(),
             masks,
             stage: Stage::Open,
@@ -202,9 +146,7 @@ impl Session {
             ended: received == Received::End,
             write_failure: None,
             write_shut: false,
-            had_large_message: false,
             close_timeout: config.close_timeout,
-            ws_config,
         })
     }
 
@@ -257,12 +199,12 @@ impl Session {
     pub fn push_ping(&mut self, payload: &[u8]) -> Result<(), Failure> {
         self.heartbeat.payload.clear();
         self.heartbeat.payload.extend_from_slice(payload);
-        self.write_control(Message::Ping(payload.to_vec().into()), Lane::Ping)
+        self.inbound.encode_ping(payload, &mut self.queue)
     }
 
     /// Queues a pong of the application.
     pub fn push_pong(&mut self, payload: &[u8]) -> Result<(), Failure> {
-        self.write_control(Message::Pong(payload.to_vec().into()), Lane::Pong)
+        self.inbound.encode_pong(payload, &mut self.queue)
     }
 
     /// Begins the close handshake; a code of 0 sends none.
@@ -271,16 +213,6 @@ impl Session {
             deadline: self.close_timeout.map(|timeout| now + timeout),
         };
         self.push_close_frame((code != 0).then_some(code), reason);
-    }
-
-    fn write_control(&mut self, message: Message, lane: Lane) -> Result<(), Failure> {
-        let mut pipe = Pipe {
-            reader: &mut self.reader,
-            input: &mut &[][..],
-            queue: &mut self.queue,
-            lane,
-        };
-        Ok(self.context.write(&mut pipe, message)?)
     }
 
     /// Writes what the socket takes. An error waits until everything readable
@@ -321,8 +253,14 @@ impl Session {
         counters: &mut Counters,
         emit: &mut dyn FnMut(EventKind),
     ) {
-        let answer_pings = auto_pong && self.is_open();
-        if let Err(failure) = receive(self.parts(), bytes, answer_pings, counters, emit) {
+        let mut take = |kind: EventKind| {
+            note_received(&kind, counters, &mut self.heartbeat);
+            emit(kind);
+        };
+        let result = self
+            .inbound
+            .receive(bytes, &mut self.queue, auto_pong, &mut take);
+        if let Err(failure) = result {
             self.fail(failure, emit);
         }
     }
@@ -338,18 +276,23 @@ impl Session {
         self.readable = false;
         // Nothing may follow our close frame (RFC 6455 §5.5.1).
         let answer_pings = auto_pong && self.is_open();
-        let draining = matches!(self.stage, Stage::Draining { .. });
-        let mut any = false;
-        let (transport, mut parts) = self.split();
+        let mut failed = matches!(self.stage, Stage::Draining { .. });
         let mut violation = None;
-        let result = transport.receive(buffers, &mut |bytes| {
+        let mut any = false;
+        let (inbound, queue, heartbeat) = (&mut self.inbound, &mut self.queue, &mut self.heartbeat);
+        let result = self.transport.receive(buffers, &mut |bytes| {
             any = true;
-            if draining || violation.is_some() {
+            counters.bytes_received += bytes.len() as u64;
+            if failed {
                 return Ok(());
             }
-            counters.bytes_received += bytes.len() as u64;
-            if let Err(failure) = receive(parts.reborrow(), bytes, answer_pings, counters, emit) {
+            let mut take = |kind: EventKind| {
+                note_received(&kind, counters, heartbeat);
+                emit(kind);
+            };
+            if let Err(failure) = inbound.receive(bytes, queue, answer_pings, &mut take) {
                 violation = Some(failure);
+                failed = true;
             }
             Ok(())
         });
@@ -369,7 +312,9 @@ impl Session {
                 self.write_failure.get_or_insert(failure);
             }
         }
-        self.give_buffer_back();
+        if !self.readable && self.is_open() {
+            self.inbound.give_buffer_back();
+        }
     }
 
     /// Does what is due, and tells whether the attempt is over. `held` says
@@ -389,7 +334,7 @@ impl Session {
         self.beat(now, held, config);
         self.flush(counters);
         let close_sent = !self.is_open() && self.queue.is_empty();
-        let peer_close = self.reader.peer_close().is_some();
+        let peer_close = self.inbound.peer_close().is_some();
         let both = close_sent && peer_close && matches!(self.stage, Stage::Closing { .. });
         if close_sent && (both || matches!(self.stage, Stage::Draining { .. })) && !self.write_shut
         {
@@ -470,7 +415,7 @@ impl Session {
 
     /// A close frame whose code must not be sent (RFC 6455 §7.4).
     fn peer_close_violation(&self) -> Option<Failure> {
-        let code = self.reader.peer_close()?.code?;
+        let code = self.inbound.peer_close()?.code?;
         let draining = matches!(self.stage, Stage::Draining { .. });
         (!draining && !is_wire_close_code(code))
             .then(|| Failure::protocol(format!("a close frame has the code {code} (RFC 6455 7.4)")))
@@ -478,7 +423,7 @@ impl Session {
 
     /// The peer's close frame ends the open stage and is answered with its code.
     fn answer_peer_close(&mut self, now: Instant) {
-        let Some(code) = self.reader.peer_close().map(|close| close.code) else {
+        let Some(code) = self.inbound.peer_close().map(|close| close.code) else {
             return;
         };
         if !self.is_open() {
@@ -536,7 +481,7 @@ impl Session {
                 ..End::failed(failure.clone(), phase)
             };
         }
-        match self.reader.peer_close() {
+        match self.inbound.peer_close() {
             Some(close) => End {
                 error: None,
                 status: if both { Status::Ok } else { Status::Closed },
@@ -551,105 +496,20 @@ impl Session {
             }
         }
     }
+}
 
-    /// After a large message tungstenite's buffer still holds the block that
-    /// the message stood in. A new context at rest is the same as the old one.
-    fn give_buffer_back(&mut self) {
-        if self.had_large_message && self.is_open() && self.reader.is_at_rest() {
-            self.had_large_message = false;
-            self.context = WebSocketContext::new(Role::Client, Some(self.ws_config));
+/// Counts what was received, and times the answer to a ping.
+fn note_received(kind: &EventKind, counters: &mut Counters, heartbeat: &mut Heartbeat) {
+    match kind {
+        EventKind::Message { .. } => counters.messages_received += 1,
+        EventKind::Ping(_) => counters.pings_received += 1,
+        EventKind::Pong(payload) => {
+            counters.pongs_received += 1;
+            let answered = |_: &mut Instant| *payload == heartbeat.payload;
+            if let Some(sent) = heartbeat.sent.take_if(answered) {
+                counters.round_trip = sent.elapsed();
+            }
         }
-    }
-
-    fn parts(&mut self) -> Parts<'_> {
-        self.split().1
-    }
-
-    fn split(&mut self) -> (&mut Transport, Parts<'_>) {
-        let parts = Parts {
-            context: &mut self.context,
-            reader: &mut self.reader,
-            queue: &mut self.queue,
-            heartbeat: &mut self.heartbeat,
-            had_large_message: &mut self.had_large_message,
-        };
-        (&mut self.transport, parts)
-    }
-}
-
-/// What receiving works on, apart from the transport that it reads from.
-struct Parts<'a> {
-    context: &'a mut WebSocketContext,
-    reader: &'a mut Reader,
-    queue: &'a mut SendQueue,
-    heartbeat: &'a mut Heartbeat,
-    had_large_message: &'a mut bool,
-}
-
-impl Parts<'_> {
-    fn reborrow(&mut self) -> Parts<'_> {
-        Parts {
-            context: self.context,
-            reader: self.reader,
-            queue: self.queue,
-            heartbeat: self.heartbeat,
-            had_large_message: self.had_large_message,
-        }
-    }
-}
-
-/// Passes `bytes` through tungstenite and emits what comes out.
-fn receive(
-    parts: Parts<'_>,
-    mut bytes: &[u8],
-    answer_pings: bool,
-    counters: &mut Counters,
-    emit: &mut dyn FnMut(EventKind),
-) -> Result<(), Failure> {
-    let pong_lane = if answer_pings {
-        Lane::Pong
-    } else {
-        Lane::Discard
-    };
-    let mut pipe = Pipe {
-        reader: parts.reader,
-        input: &mut bytes,
-        queue: parts.queue,
-        lane: pong_lane,
-    };
-    loop {
-        let (kind, data) = match parts.context.read(&mut pipe) {
-            Ok(Message::Text(text)) => (MessageType::Text, text.into()),
-            Ok(Message::Binary(data)) => (MessageType::Binary, data),
-            Ok(Message::Ping(payload)) => {
-                counters.pings_received += 1;
-                // At once, so that only the answer to the last ping is queued.
-                parts.context.flush(&mut pipe)?;
-                emit(EventKind::Ping(payload));
-                continue;
-            }
-            Ok(Message::Pong(payload)) => {
-                counters.pongs_received += 1;
-                if payload[..] == parts.heartbeat.payload[..] {
-                    if let Some(sent) = parts.heartbeat.sent.take() {
-                        counters.round_trip = sent.elapsed();
-                    }
-                }
-                emit(EventKind::Pong(payload));
-                continue;
-            }
-            Ok(Message::Close(_)) => {
-                // The reader has noted the frame and drops what follows it. The
-                // session answers: tungstenite would replace the code 1014.
-                pipe.lane = Lane::Discard;
-                return Ok(parts.context.flush(&mut pipe)?);
-            }
-            Ok(Message::Frame(_)) => continue,
-            Err(WsError::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
-        counters.messages_received += 1;
-        *parts.had_large_message |= data.len() >= LARGE_MESSAGE;
-        emit(EventKind::Message { kind, data });
+        _ => {}
     }
 }

@@ -410,7 +410,7 @@ pub unsafe extern "C" fn wsc_conn_on_close(
 ///
 /// It runs exactly once after `wsc_conn_free`, when no other callback of the connection
 /// can run any more: the place to delete what userdata points to. It replaces one that
-/// was set before, without running it.
+/// was set before, without running it. In a forked child it does not run.
 ///
 /// @param conn      Borrowed. Not NULL.
 /// @param callback  Called with `userdata` alone. NULL removes it.

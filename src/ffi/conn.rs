@@ -133,8 +133,8 @@ pub unsafe extern "C" fn wsc_conn_new(
 ///
 /// @par Threads
 /// Any thread, also inside a callback of the same connection. The last call on this
-/// connection. In a forked child it only releases memory and the child's copies of
-/// descriptors, and disturbs nothing of the parent's.
+/// connection. In a forked child it only closes the child's copy of the socket, and
+/// disturbs nothing of the parent's.
 ///
 /// @since 0.1
 /// # Safety
@@ -295,7 +295,7 @@ pub unsafe extern "C" fn wsc_conn_cancel_reconnect(conn: *mut wsc_conn_t) -> wsc
 ///                    code. May be NULL if `reason_len` is 0.
 /// @param reason_len  Length of `reason` in bytes.
 ///
-/// @retval WSC_OK                Closing.
+/// @retval WSC_OK                Closing, or ended already with CLOSE yet to be delivered.
 /// @retval WSC_ERR_NULL          `conn` is NULL, or `reason` is NULL and `reason_len`
 ///                               is not 0.
 /// @retval WSC_ERR_CLOSE_CODE    `code` is none of those. Nothing was sent.
@@ -335,7 +335,7 @@ pub unsafe extern "C" fn wsc_conn_close(
 ///
 /// @param conn  Borrowed. Not NULL.
 ///
-/// @retval WSC_OK          Ended.
+/// @retval WSC_OK          Ended, now or already with CLOSE yet to be delivered.
 /// @retval WSC_ERR_NULL    `conn` is NULL.
 /// @retval WSC_ERR_STATE   There is neither an attempt to end nor a reconnect to take
 ///                         back, or the loop was freed.

@@ -134,7 +134,8 @@ pub struct wsc_event_t {
     pub unsent: u64,
     /// A `wsc_event_type_t`.
     pub r#type: i32,
-    /// 1 for the connection's first attempt, one more for each further one.
+    /// 1 for the connection's first attempt, one more for each further one; 0 if
+    /// the send queue became full before the first.
     pub attempt: u32,
     /// ERROR, CLOSE: a `wsc_status_t`. WSC_OK in a CLOSE without a failure.
     pub status: i32,

@@ -93,7 +93,7 @@ pub unsafe extern "C" fn wsc_loop_new(callbacks: i32, out: *mut *mut wsc_loop_t)
 ///
 /// @par Threads
 /// Any thread, also inside a callback. The last call on this loop. In a forked
-/// child it only releases memory and the child's copies of descriptors.
+/// child it only closes the child's copies of descriptors.
 ///
 /// @since 0.1
 /// # Safety
