@@ -278,6 +278,8 @@ pub unsafe extern "C" fn wsc_loop_stop(r#loop: *mut wsc_loop_t) -> wsc_status_t 
 
 /// Ends the wait of a dispatch or poll, or the next one if none is waiting.
 ///
+/// Until then the descriptor of `wsc_loop_fd` is readable.
+///
 /// @param loop  Borrowed. Not NULL.
 ///
 /// @retval WSC_OK          Done.
