@@ -1,0 +1,164 @@
+//! What a host program does with the loop's fd, and what the process is made of.
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Waits in `select`, as PHP does; whether `fd` became readable.
+pub fn readable(fd: RawFd, timeout: Duration) -> bool {
+    assert!(
+        (fd as usize) < libc::FD_SETSIZE,
+        "select cannot watch fd {fd}"
+    );
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut left = libc::timeval {
+            tv_sec: left.as_secs() as _,
+            tv_usec: left.subsec_micros() as _,
+        };
+        // SAFETY: the set and the time are ours, and fd fits into the set.
+        let ready = unsafe {
+            let mut set: libc::fd_set = std::mem::zeroed();
+            libc::FD_SET(fd, &mut set);
+            let null = std::ptr::null_mut;
+            libc::select(fd + 1, &mut set, null(), null(), &mut left)
+        };
+        if ready >= 0 {
+            return ready == 1;
+        }
+    }
+}
+
+/// Whether the socket takes more bytes within `timeout`.
+pub fn writable(socket: &impl AsRawFd, timeout: Duration) -> bool {
+    poll(socket, libc::POLLOUT, timeout)
+}
+
+/// Whether the other end closed the connection within `timeout`; reads nothing.
+pub fn hung_up(socket: &impl AsRawFd, timeout: Duration) -> bool {
+    poll(socket, libc::POLLRDHUP, timeout)
+}
+
+fn poll(socket: &impl AsRawFd, events: i16, timeout: Duration) -> bool {
+    let mut entry = libc::pollfd {
+        fd: socket.as_raw_fd(),
+        events,
+        revents: 0,
+    };
+    // SAFETY: one entry, which is ours.
+    unsafe { libc::poll(&mut entry, 1, timeout.as_millis() as i32) == 1 }
+}
+
+pub fn set_option(socket: &impl AsRawFd, option: i32, value: i32) {
+    // SAFETY: the option's value is a 4-byte integer, as the length says.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw const value).cast(),
+            4,
+        )
+    };
+    assert_eq!(result, 0);
+}
+
+/// A host whose event loop watches `fd` edge-triggered, as Go and tokio do.
+pub struct EdgeWatch(OwnedFd);
+
+impl EdgeWatch {
+    pub fn new(fd: RawFd) -> EdgeWatch {
+        let mut event = libc::epoll_event {
+            events: (libc::EPOLLIN | libc::EPOLLET) as u32,
+            u64: 0,
+        };
+        // SAFETY: the new fd is ours alone; the event is only read.
+        unsafe {
+            let epoll = OwnedFd::from_raw_fd(libc::epoll_create1(libc::EPOLL_CLOEXEC));
+            assert_eq!(
+                libc::epoll_ctl(epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event),
+                0
+            );
+            EdgeWatch(epoll)
+        }
+    }
+
+    /// Waits for the next edge.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let mut event = libc::epoll_event { events: 0, u64: 0 };
+        // SAFETY: there is room for the one event that is asked for.
+        unsafe {
+            libc::epoll_wait(
+                self.0.as_raw_fd(),
+                &mut event,
+                1,
+                timeout.as_millis() as i32,
+            ) == 1
+        }
+    }
+}
+
+/// The processor time that this process has used.
+pub fn cpu_time() -> Duration {
+    // SAFETY: the result is ours to write.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert_eq!(libc::getrusage(libc::RUSAGE_SELF, &mut usage), 0);
+        usage
+    };
+    let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
+    time(usage.ru_utime) + time(usage.ru_stime)
+}
+
+/// The threads of this process.
+pub fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").unwrap().count()
+}
+
+/// The file descriptors of this process.
+pub fn open_fds() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count() - 1 // less the one that reads
+}
+
+/// The memory of this process that is in RAM.
+pub fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+/// Raises the soft limit of open files to the hard one.
+pub fn raise_fd_limit() {
+    // SAFETY: the limit is ours.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+        limit.rlim_cur = limit.rlim_max;
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+    }
+}
+
+/// Runs a test in a process of its own, for those that count threads, file
+/// descriptors or memory. `name` is the test's own.
+pub fn alone(name: &str, test: impl FnOnce() + Send + 'static) {
+    const MARK: &str = "WSC_TEST_ALONE";
+    if std::env::var(MARK).is_ok_and(|alone| alone == name) {
+        return super::bounded(test);
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(MARK, name)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let stdout = text(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{stdout}\n{}",
+        text(&output.stderr)
+    );
+    assert!(
+        stdout.contains("1 passed"),
+        "no test is named {name}: {stdout}"
+    );
+}
