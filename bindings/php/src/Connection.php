@@ -1,0 +1,596 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Wsc;
+
+use Wsc\Exception\InvalidArgumentException;
+use Wsc\Exception\WscException;
+use Wsc\Internal\Batch;
+use Wsc\Internal\Event;
+use Wsc\Internal\EventLoop;
+use Wsc\Internal\EventQueue;
+use Wsc\Internal\EventType;
+use Wsc\Internal\Failure;
+use Wsc\Internal\NativeConnection;
+
+/**
+ * One WebSocket connection, which can be opened again and again.
+ *
+ * Set the properties, then call `connect`; the settings among them are read by
+ * `connect` and `reConnect`. The callbacks are read when they are called, and
+ * called by `Loop::run` or `Loop::dispatch`. They get the connection first, and
+ * may declare fewer parameters than they are given. Per attempt the order is:
+ * onConnect, onWebSocketConnect, messages in the order received, onError if
+ * something failed, then onClose exactly once.
+ *
+ * From `connect` to onClose, and while a reconnect is scheduled, the loop keeps
+ * the connection alive; nobody else needs to hold a reference.
+ */
+final class Connection
+{
+    /** `send` sends text, which must be UTF-8. */
+    public const BINARY_TYPE_BLOB = "\x81";
+
+    /** `send` sends binary data. */
+    public const BINARY_TYPE_ARRAYBUFFER = "\x82";
+
+    /** onError: no connection to the server. */
+    public const CONNECT_FAIL = 1;
+
+    /** onError: a message was not accepted for sending. The connection stays as it is. */
+    public const SEND_FAIL = 2;
+
+    /** onError: TLS failed, the certificate for instance. */
+    public const TLS_FAIL = 3;
+
+    /** onError: the server did not accept the handshake as a WebSocket server does. */
+    public const HANDSHAKE_FAIL = 4;
+
+    /** onError: the open connection broke: reset, silent for too long, or in breach of the protocol. */
+    public const SESSION_FAIL = 5;
+
+    /** Settings in bytes, and the library's functions for them. */
+    private const SIZES = [
+        'maxSendBufferSize' => ['wsc_conn_set_send_queue_limit'],
+        'maxReceiveBufferSize' => ['wsc_conn_set_receive_queue_limit'],
+        // A message may arrive as one frame: two limits would be one too many.
+        'maxPackageSize' => ['wsc_conn_set_max_message_size', 'wsc_conn_set_max_frame_size'],
+        'maxHeaderSize' => ['wsc_conn_set_max_header_size'],
+    ];
+
+    /** Settings in seconds. */
+    private const TIMES = [
+        'pongTimeout' => 'wsc_conn_set_pong_timeout',
+        'connectTimeout' => 'wsc_conn_set_connect_timeout',
+        'handshakeTimeout' => 'wsc_conn_set_handshake_timeout',
+        'closeTimeout' => 'wsc_conn_set_close_timeout',
+    ];
+
+    /**
+     * Request headers: name => value, or name => list of values.
+     *
+     * @var array<string, string|int|float|\Stringable|list<string>>
+     */
+    public array $headers = [];
+
+    /** BINARY_TYPE_BLOB or BINARY_TYPE_ARRAYBUFFER: what `send` sends. Takes effect at once. */
+    public string $websocketType = self::BINARY_TYPE_BLOB;
+
+    /** Seconds between pings, 0 for none. This and the settings below: null leaves the library's default. */
+    public ?float $websocketPingInterval = null;
+
+    /** The Origin header. */
+    public ?string $websocketOrigin = null;
+
+    /** Subprotocols to offer, separated by commas. */
+    public ?string $websocketClientProtocol = null;
+
+    /** Seconds that a ping's answer may take, INF for any time. Whatever arrives is an answer. */
+    public ?float $pongTimeout = null;
+
+    /** Seconds for DNS, TCP and TLS together. */
+    public ?float $connectTimeout = null;
+
+    /** Seconds for the server's answer to the upgrade request. */
+    public ?float $handshakeTimeout = null;
+
+    /** Seconds that the server may take to answer `close`. */
+    public ?float $closeTimeout = null;
+
+    /** Bytes waiting to be sent at which onBufferFull is called and further messages are refused. */
+    public ?int $maxSendBufferSize = null;
+
+    /** Bytes received but not yet delivered at which reading stops until some were. */
+    public ?int $maxReceiveBufferSize = null;
+
+    /** The largest message to receive or to send, in bytes. */
+    public ?int $maxPackageSize = null;
+
+    /** The largest response head, in bytes. */
+    public ?int $maxHeaderSize = null;
+
+    /** Whether pings are answered without your doing. If not, answer them with `pong` in onWebSocketPing. */
+    public bool $automaticPong = true;
+
+    // PHP has no type for a property that holds any callable.
+
+    /** @var (callable(self): mixed)|null TCP is connected; TLS and the handshake follow */
+    public mixed $onConnect = null;
+
+    /** @var (callable(self, Response): mixed)|null the connection is open */
+    public mixed $onWebSocketConnect = null;
+
+    /** @var (callable(self, string, MessageType): mixed)|null a whole message */
+    public mixed $onMessage = null;
+
+    /** @var (callable(self, string): mixed)|null */
+    public mixed $onWebSocketPing = null;
+
+    /** @var (callable(self, string): mixed)|null */
+    public mixed $onWebSocketPong = null;
+
+    /** @var (callable(self, int, string, Status, Phase, int): mixed)|null *_FAIL, a text, why, when, HTTP status or 0 */
+    public mixed $onError = null;
+
+    /** @var (callable(self, int, string, bool, int): mixed)|null close code, reason, whether clean, messages unsent */
+    public mixed $onClose = null;
+
+    /** @var (callable(self): mixed)|null maxSendBufferSize is reached */
+    public mixed $onBufferFull = null;
+
+    /** @var (callable(self): mixed)|null after onBufferFull: everything was sent */
+    public mixed $onBufferDrain = null;
+
+    private readonly EventQueue $queue;
+
+    private readonly NativeConnection $native;
+
+    /** Whether the user has ended the attempt. */
+    private bool $ended = false;
+
+    /**
+     * @param string $url ws:// or wss://
+     *
+     * @throws WscException an InvalidArgumentException for a bad URL
+     */
+    public function __construct(string $url)
+    {
+        $loop = EventLoop::get();
+        $this->queue = $loop->queue;
+        $this->native = new NativeConnection($loop->native, $url);
+    }
+
+    /**
+     * The URL for the next attempt.
+     *
+     * @throws WscException
+     */
+    public function setUrl(string $url): void
+    {
+        $this->native->setUrl($url);
+    }
+
+    /**
+     * Opens the connection, without waiting; ends a scheduled reconnect's wait.
+     *
+     * @throws WscException an InvalidArgumentException names the setting that cannot be used; a
+     *     StateException says that the connection is open or opening
+     */
+    public function connect(): void
+    {
+        $this->applySettings();
+        $this->native->connect();
+        $this->attempt();
+    }
+
+    /**
+     * Opens the connection again, or for the first time. An attempt that is still running is aborted,
+     * and its onClose comes before the new one.
+     *
+     * @param float $after seconds to wait before
+     *
+     * @throws WscException
+     */
+    public function reConnect(float $after = 0): void
+    {
+        $this->applySettings();
+        $this->native->reconnect($after);
+        $this->queue->discard($this->native->id);
+        $this->attempt();
+    }
+
+    /**
+     * Takes back `reConnect` while it waits.
+     *
+     * @throws WscException
+     */
+    public function cancelReconnect(): void
+    {
+        $this->native->cancelReconnect();
+        $this->releaseIfOver();
+    }
+
+    /**
+     * Sends a message: text or binary, as websocketType says. Before the connection is open it is queued.
+     *
+     * @return bool false: not accepted, because the send buffer is full (wait for onBufferDrain) or the
+     *     connection has just been lost (onClose is about to say so). onError is told SEND_FAIL as well.
+     *
+     * @throws WscException an InvalidArgumentException for text that is not UTF-8 or a message that is too
+     *     big; a StateException after your `close` or after onClose
+     */
+    public function send(string $data): bool
+    {
+        return match ($this->websocketType) {
+            self::BINARY_TYPE_BLOB => $this->sendText($data),
+            self::BINARY_TYPE_ARRAYBUFFER => $this->sendBinary($data),
+            default => throw new InvalidArgumentException('websocketType: not a BINARY_TYPE_*', Status::Invalid),
+        };
+    }
+
+    /**
+     * @return bool as `send`
+     *
+     * @throws WscException as `send`
+     */
+    public function sendText(string $text): bool
+    {
+        $status = $this->native->sendText($text);
+        return $status === 0 || $this->refuse($status, 'sendText()');
+    }
+
+    /**
+     * @return bool as `send`
+     *
+     * @throws WscException as `send`
+     */
+    public function sendBinary(string $data): bool
+    {
+        $status = $this->native->sendBinary($data);
+        return $status === 0 || $this->refuse($status, 'sendBinary()');
+    }
+
+    /**
+     * @param string $payload at most 125 bytes
+     *
+     * @return bool as `send`
+     *
+     * @throws WscException as `send`
+     */
+    public function ping(string $payload = ''): bool
+    {
+        $status = $this->native->ping($payload);
+        return $status === 0 || $this->refuse($status, 'ping()');
+    }
+
+    /**
+     * @param string $payload at most 125 bytes
+     *
+     * @return bool as `send`
+     *
+     * @throws WscException as `send`
+     */
+    public function pong(string $payload = ''): bool
+    {
+        $status = $this->native->pong($payload);
+        return $status === 0 || $this->refuse($status, 'pong()');
+    }
+
+    /**
+     * Sends what is queued, then closes with the WebSocket close handshake; onClose follows. Cancels a
+     * scheduled reconnect. Without an attempt it does nothing.
+     *
+     * @param int $code 1000 or 3000 to 4999, 0 for none
+     * @param string $reason UTF-8, at most 123 bytes
+     *
+     * @throws WscException an InvalidArgumentException for a bad code or reason
+     */
+    public function close(int $code = 1000, string $reason = ''): void
+    {
+        $this->native->close($code, $reason);
+        $this->ended = true;
+        $this->releaseIfOver();
+    }
+
+    /**
+     * Ends the attempt at once, without handshake; queued and undelivered messages are dropped. onClose
+     * follows. Cancels a scheduled reconnect. Without an attempt it does nothing.
+     *
+     * @throws WscException
+     */
+    public function abort(): void
+    {
+        $this->native->abort();
+        $this->ended = true;
+        $this->queue->discard($this->native->id);
+        $this->releaseIfOver();
+    }
+
+    /**
+     * Workerman's name for `abort`.
+     *
+     * @throws WscException
+     */
+    public function destroy(): void
+    {
+        $this->abort();
+    }
+
+    /**
+     * Stops messages, pings and pongs until `resumeRecv`. The end of the connection ends the pause.
+     *
+     * @throws WscException
+     */
+    public function pauseRecv(): void
+    {
+        $this->native->pauseRecv();
+        $this->queue->hold($this->native->id);
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function resumeRecv(): void
+    {
+        $this->native->resumeRecv();
+        $this->queue->release($this->native->id);
+    }
+
+    /**
+     * Writes queued messages as far as the socket takes them now. The loop does it unasked: call this
+     * before a long computation outside the loop.
+     *
+     * @throws WscException
+     */
+    public function flush(): void
+    {
+        $this->native->flush();
+    }
+
+    public function getState(): State
+    {
+        $state = $this->native->state();
+        // The library is ahead by the events that are yet to be delivered.
+        return $state === State::Closed && $this->queue->holdsEndOf($this->native->id) ? State::Closing : $state;
+    }
+
+    /**
+     * @return string "192.0.2.1:80" or "[::1]:80"; "" while there is no socket
+     *
+     * @throws WscException
+     */
+    public function getRemoteAddress(): string
+    {
+        return $this->native->peerAddress();
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function getRemoteIp(): string
+    {
+        return self::ip($this->native->peerAddress());
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function getRemotePort(): int
+    {
+        return self::port($this->native->peerAddress());
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function getLocalAddress(): string
+    {
+        return $this->native->localAddress();
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function getLocalIp(): string
+    {
+        return self::ip($this->native->localAddress());
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function getLocalPort(): int
+    {
+        return self::port($this->native->localAddress());
+    }
+
+    /**
+     * Bytes accepted by `send` and not yet taken by the kernel.
+     */
+    public function getSendBufferQueueSize(): int
+    {
+        return $this->native->bufferedAmount();
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function bytesRead(): int
+    {
+        return $this->counter(Counter::BytesReceived);
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function bytesWritten(): int
+    {
+        return $this->counter(Counter::BytesSent);
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function counter(Counter $counter): int
+    {
+        return $this->native->counter($counter);
+    }
+
+    private function applySettings(): void
+    {
+        $this->native->setHeaders($this->headers);
+        $this->native->setText('wsc_conn_set_origin', $this->websocketOrigin ?? '', 'websocketOrigin');
+        $this->native->setText(
+            'wsc_conn_set_subprotocols',
+            $this->websocketClientProtocol ?? '',
+            'websocketClientProtocol'
+        );
+        $this->native->setAutomaticPong($this->automaticPong);
+        if ($this->websocketPingInterval !== null) {
+            $this->native->setTime(
+                'wsc_conn_set_ping_interval',
+                $this->websocketPingInterval === 0.0 ? \INF : $this->websocketPingInterval,
+                'websocketPingInterval'
+            );
+        }
+        foreach (self::TIMES as $property => $function) {
+            if ($this->$property !== null) {
+                $this->native->setTime($function, $this->$property, $property);
+            }
+        }
+        foreach (self::SIZES as $property => $functions) {
+            if ($this->$property !== null) {
+                foreach ($functions as $function) {
+                    $this->native->setSize($function, $this->$property, $property);
+                }
+            }
+        }
+    }
+
+    private function attempt(): void
+    {
+        $this->ended = false;
+        $this->queue->register($this->native->id, $this->receive(...));
+    }
+
+    /**
+     * Lets the loop drop its reference once no event can come any more.
+     */
+    private function releaseIfOver(): void
+    {
+        $state = $this->native->state();
+        if (
+            ($state === State::Closed || $state === State::Initial)
+            && !$this->queue->holdsEndOf($this->native->id)
+        ) {
+            $this->queue->unregister($this->native->id);
+        }
+    }
+
+    /**
+     * Judges a message that the library did not accept.
+     *
+     * @return false
+     */
+    private function refuse(int $number, string $call): bool
+    {
+        $status = Status::of($number);
+        $lost = $status === Status::State && !$this->ended
+            && \in_array($this->getState(), [State::Open, State::Closing], true);
+        if ($status !== Status::QueueFull && !$lost) {
+            throw Failure::of($status, $call);
+        }
+        $this->notify(
+            $this->onError,
+            self::SEND_FAIL,
+            $lost ? 'client closed' : 'send buffer full and drop package',
+            $status,
+            Phase::Open,
+            0
+        );
+        return false;
+    }
+
+    /**
+     * Takes this connection's events from the front of the batch.
+     */
+    private function receive(Batch $batch): void
+    {
+        $id = $this->native->id;
+        do {
+            $i = $batch->next++;
+            $type = $batch->types[$i];
+            if ($type === null) {
+                $this->handle($batch->payloads[$i]);
+            } elseif ($this->onMessage !== null) {
+                ($this->onMessage)($this, $batch->payloads[$i], $type);
+            }
+        } while (($batch->ids[$batch->next] ?? null) === $id);
+    }
+
+    private function handle(Event $event): void
+    {
+        switch ($event->type) {
+            case EventType::Connect:
+                $this->notify($this->onConnect);
+                break;
+            case EventType::Handshake:
+                $this->notify($this->onWebSocketConnect, new Response($event->data));
+                break;
+            case EventType::Ping:
+                $this->notify($this->onWebSocketPing, $event->data);
+                break;
+            case EventType::Pong:
+                $this->notify($this->onWebSocketPong, $event->data);
+                break;
+            case EventType::BufferFull:
+                $this->notify($this->onBufferFull);
+                break;
+            case EventType::BufferDrain:
+                $this->notify($this->onBufferDrain);
+                break;
+            case EventType::Error:
+                $this->notify(
+                    $this->onError,
+                    self::errorCode($event->phase),
+                    $event->data,
+                    $event->status,
+                    $event->phase,
+                    $event->code
+                );
+                break;
+            case EventType::Close:
+                $this->releaseIfOver();
+                $this->notify($this->onClose, $event->code, $event->data, $event->clean, $event->unsent);
+                break;
+        }
+    }
+
+    private function notify(?callable $callback, mixed ...$arguments): void
+    {
+        if ($callback !== null) {
+            $callback($this, ...$arguments);
+        }
+    }
+
+    private static function errorCode(Phase $phase): int
+    {
+        return match ($phase) {
+            Phase::Tls => self::TLS_FAIL,
+            Phase::Upgrade => self::HANDSHAKE_FAIL,
+            Phase::Open, Phase::Closing => self::SESSION_FAIL,
+            default => self::CONNECT_FAIL,
+        };
+    }
+
+    private static function ip(string $address): string
+    {
+        return \trim(\substr($address, 0, (int) \strrpos($address, ':')), '[]');
+    }
+
+    private static function port(string $address): int
+    {
+        return (int) \substr((string) \strrchr($address, ':'), 1);
+    }
+}

@@ -1,0 +1,40 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Wsc\Internal;
+
+use Wsc\Phase;
+use Wsc\Status;
+
+/**
+ * Anything but a message. Fields that the type does not use are empty.
+ *
+ * @internal
+ */
+final class Event
+{
+    public function __construct(
+        public readonly EventType $type,
+        public readonly string $data,
+        public readonly Status $status,
+        public readonly Phase $phase,
+        public readonly int $code,
+        public readonly bool $clean,
+        public readonly int $unsent
+    ) {
+    }
+
+    /**
+     * Whether a paused connection receives it nevertheless, and without its pause ending.
+     */
+    public function isAboutSending(): bool
+    {
+        return $this->type === EventType::BufferFull || $this->type === EventType::BufferDrain;
+    }
+
+    public function isEnd(): bool
+    {
+        return $this->type === EventType::Error || $this->type === EventType::Close;
+    }
+}

@@ -1,0 +1,116 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Wsc\Internal;
+
+use Wsc\Exception\WscException;
+
+/**
+ * The process's one loop: moves events from the library to the connections.
+ *
+ * @internal
+ */
+final class EventLoop
+{
+    /**
+     * The longest wait if there may be signal handlers. A signal that arrives
+     * just before the wait begins does not end it.
+     */
+    private const SIGNAL_LATENCY_MS = 1000;
+
+    private static ?self $current = null;
+
+    public readonly NativeLoop $native;
+
+    public readonly EventQueue $queue;
+
+    private bool $stopped = false;
+
+    private function __construct()
+    {
+        $this->native = new NativeLoop();
+        $this->queue = new EventQueue();
+    }
+
+    /**
+     * The loop for new connections. A forked child gets one of its own.
+     *
+     * @throws WscException
+     */
+    public static function get(): self
+    {
+        if (self::$current === null) {
+            // Objects are not destroyed after a fatal error, but this runs.
+            \register_shutdown_function(static fn () => self::$current?->native->flush());
+            self::$current = new self();
+        } elseif (self::$current->native->isForked()) {
+            self::$current = new self();
+        }
+        return self::$current;
+    }
+
+    /**
+     * The loop of the connections there are, be it an inherited one; null if none was ever made.
+     */
+    public static function existing(): ?self
+    {
+        return self::$current;
+    }
+
+    /**
+     * @throws \Throwable what a callback or signal handler throws
+     */
+    public function run(): void
+    {
+        $this->stopped = false;
+        $signals = \function_exists('pcntl_signal_dispatch');
+        while (!$this->stopped && $this->queue->isActive()) {
+            $this->step($signals ? self::SIGNAL_LATENCY_MS : Duration::FOREVER);
+            if ($signals) {
+                \pcntl_signal_dispatch();
+            }
+        }
+    }
+
+    public function stop(): void
+    {
+        $this->stopped = true;
+        $this->queue->interrupt();
+        $this->native->wake();
+    }
+
+    /**
+     * @return bool whether anything is left to wait for
+     *
+     * @throws \Throwable what a callback throws
+     */
+    public function dispatch(?float $timeout): bool
+    {
+        $this->step($timeout === null ? Duration::FOREVER : Duration::milliseconds($timeout, 'dispatch()'));
+        return $this->queue->isActive();
+    }
+
+    private function step(int $milliseconds): void
+    {
+        $queue = $this->queue;
+        if ($queue->isEmpty()) {
+            // Without a live connection the wait could have no end. The poll
+            // takes place all the same, for it lowers the stream's readiness.
+            $queue->load($this->native->poll($queue->isActive() ? $milliseconds : 0));
+        } else {
+            $this->native->requireOwner();
+        }
+        if ($queue->hasSeveral() && \Fiber::getCurrent() !== null) {
+            // A callback that suspends leaves here without the `finally`.
+            $this->native->wake();
+        }
+        try {
+            $queue->deliver();
+        } finally {
+            if (!$queue->isEmpty()) {
+                $this->native->wake();
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Wsc\Internal;
+
+use FFI\CData;
+use Wsc\Exception\ForkedException;
+use Wsc\Exception\SystemException;
+use Wsc\Exception\WscException;
+use Wsc\MessageType;
+use Wsc\Phase;
+use Wsc\Status;
+
+/**
+ * Owns a wsc_loop_t, and the stream on its readiness fd.
+ *
+ * @internal
+ */
+final class NativeLoop
+{
+    /** Events per poll. More costs memory and brings nothing measurable. */
+    private const BATCH = 256;
+
+    public readonly CData $handle;
+
+    private readonly \FFI $ffi;
+
+    private readonly CData $events;
+
+    /** @var list<CData> the elements of $events: indexing makes an object each time */
+    private readonly array $slots;
+
+    private readonly CData $count;
+
+    /** @var resource|null */
+    private $stream = null;
+
+    /**
+     * @throws WscException
+     */
+    public function __construct()
+    {
+        $this->ffi = Library::get();
+        $this->events = $this->ffi->new('wsc_event_t[' . self::BATCH . ']');
+        $slots = [];
+        for ($i = 0; $i < self::BATCH; ++$i) {
+            $slots[] = $this->events[$i];
+        }
+        $this->slots = $slots;
+        $this->count = $this->ffi->new('size_t');
+        $handle = $this->ffi->new('wsc_loop_t *');
+        Failure::check(
+            $this->ffi->wsc_loop_new($this->ffi->WSC_CALLBACKS_ON_DISPATCH, \FFI::addr($handle)),
+            'the event loop'
+        );
+        $this->handle = $handle;
+    }
+
+    public function __destruct()
+    {
+        // The stream has its own copy of the fd, which epoll would go on
+        // reporting for ever if the loop went first.
+        if (\is_resource($this->stream)) {
+            \fclose($this->stream);
+        }
+        $this->ffi->wsc_loop_free($this->handle);
+    }
+
+    /**
+     * Whether another process made it, and this one inherited it by fork.
+     */
+    public function isForked(): bool
+    {
+        return $this->ffi->wsc_loop_fd($this->handle) < 0;
+    }
+
+    /**
+     * @throws ForkedException
+     */
+    public function requireOwner(): void
+    {
+        if ($this->isForked()) {
+            throw new ForkedException(
+                'The event loop belongs to the parent process. Make connections after the fork.',
+                Status::Forked
+            );
+        }
+    }
+
+    /**
+     * Waits until there are events, at most so long, and copies them.
+     *
+     * @throws WscException
+     */
+    public function poll(int $milliseconds): Batch
+    {
+        Failure::check(
+            $this->ffi->wsc_loop_poll(
+                $this->handle,
+                $this->events,
+                self::BATCH,
+                $milliseconds,
+                \FFI::addr($this->count)
+            ),
+            'the event loop'
+        );
+        $left = $this->count->cdata;
+        $ids = $types = $payloads = [];
+        foreach ($this->slots as $slot) {
+            if (--$left < 0) {
+                break;
+            }
+            // Messages are many and the rest is rare: only a message has a type.
+            $messageType = $slot->message_type;
+            if ($messageType !== 0) {
+                $types[] = $messageType === 1 ? MessageType::Text : MessageType::Binary;
+                $payloads[] = \FFI::string($slot->data, $slot->len);
+            } elseif (($event = self::event($slot)) !== null) {
+                $types[] = null;
+                $payloads[] = $event;
+            } else {
+                continue;
+            }
+            $ids[] = $slot->conn_id;
+        }
+        return new Batch($ids, $types, $payloads);
+    }
+
+    /**
+     * Makes the loop's stream readable, and ends a wait in `poll`.
+     */
+    public function wake(): void
+    {
+        $this->ffi->wsc_loop_wake($this->handle);
+    }
+
+    /**
+     * Writes what is queued for sending, as far as the sockets take it.
+     */
+    public function flush(): void
+    {
+        $this->ffi->wsc_loop_flush($this->handle);
+    }
+
+    /**
+     * A stream that is readable while there is work or an event.
+     *
+     * @return resource
+     *
+     * @throws WscException
+     */
+    public function stream()
+    {
+        if (!\is_resource($this->stream)) {
+            $stream = @\fopen('php://fd/' . $this->ffi->wsc_loop_fd($this->handle), 'r');
+            if ($stream === false) {
+                throw new SystemException(
+                    'No stream can be made of the loop\'s fd: ' . (\error_get_last()['message'] ?? 'unknown'),
+                    Status::System
+                );
+            }
+            \stream_set_blocking($stream, false);
+            \stream_set_read_buffer($stream, 0);
+            $this->stream = $stream;
+        }
+        return $this->stream;
+    }
+
+    /**
+     * @return Event|null null: a type that only a newer package knows
+     */
+    private static function event(CData $slot): ?Event
+    {
+        $type = EventType::tryFrom($slot->type);
+        return $type === null ? null : new Event(
+            $type,
+            $slot->len === 0 ? '' : \FFI::string($slot->data, $slot->len),
+            Status::of($slot->status),
+            Phase::tryFrom($slot->phase) ?? Phase::None,
+            $slot->code,
+            $slot->clean !== 0,
+            $slot->unsent
+        );
+    }
+}
