@@ -823,6 +823,8 @@ wsc_status_t wsc_loop_stop(wsc_loop_t *loop);
 /**
  * Ends the wait of a dispatch or poll, or the next one if none is waiting.
  *
+ * Until then the descriptor of `wsc_loop_fd` is readable.
+ *
  * @param loop  Borrowed. Not NULL.
  *
  * @retval WSC_OK          Done.

@@ -71,6 +71,8 @@ static void on_message(wsc_conn_t *conn, const wsc_event_t *event, void *userdat
 
 static void on_close(wsc_conn_t *conn, const wsc_event_t *event, void *userdata)
 {
+    /* Nothing is left to wait for, and still a callback may not run the loop. */
+    CHECK_STATUS(wsc_loop_run(((struct host *)userdata)->loop), WSC_ERR_BUSY);
     CHECK(event->type == WSC_EVENT_CLOSE && event->status == WSC_OK);
     CHECK(event->code == 1000 && event->clean == 1 && event->unsent == 0);
     CHECK(is_text(event, "bye"));

@@ -6,12 +6,12 @@ namespace Wsc;
 
 use Wsc\Exception\InvalidArgumentException;
 use Wsc\Exception\WscException;
-use Wsc\Internal\Batch;
 use Wsc\Internal\Event;
 use Wsc\Internal\EventLoop;
 use Wsc\Internal\EventQueue;
 use Wsc\Internal\EventType;
 use Wsc\Internal\Failure;
+use Wsc\Internal\Messages;
 use Wsc\Internal\NativeConnection;
 
 /**
@@ -512,21 +512,18 @@ final class Connection
         return false;
     }
 
-    /**
-     * Takes this connection's events from the front of the batch.
-     */
-    private function receive(Batch $batch): void
+    private function receive(Event|Messages $item): void
     {
-        $id = $this->native->id;
-        do {
-            $i = $batch->next++;
-            $type = $batch->types[$i];
-            if ($type === null) {
-                $this->handle($batch->payloads[$i]);
-            } elseif ($this->onMessage !== null) {
-                ($this->onMessage)($this, $batch->payloads[$i], $type);
+        if ($item instanceof Event) {
+            $this->handle($item);
+            return;
+        }
+        while (isset($item->payloads[$item->next])) {
+            $payload = $item->payloads[$item->next++];
+            if ($this->onMessage !== null) {
+                ($this->onMessage)($this, $payload, $item->type);
             }
-        } while (($batch->ids[$batch->next] ?? null) === $id);
+        }
     }
 
     private function handle(Event $event): void

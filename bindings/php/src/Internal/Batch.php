@@ -4,47 +4,66 @@ declare(strict_types=1);
 
 namespace Wsc\Internal;
 
-use Wsc\MessageType;
-
 /**
- * Events copied out of the library, with a cursor: those from the cursor on are
- * waiting. The three lists run in parallel, because one list of arrays would
- * cost an allocation more per message.
- *
- * Whoever takes an event moves the cursor before the user's callback runs, and
- * reads it anew afterwards: the callback may throw, suspend its Fiber, take
- * further events itself, or have waiting ones removed.
+ * Events copied out of the library, in their order, with a cursor.
  *
  * @internal
  */
 final class Batch
 {
-    public int $next = 0;
+    private int $next = 0;
 
     /**
-     * @param list<int> $ids the connections
-     * @param list<MessageType|null> $types null: no message, the payload is an Event
-     * @param list<string|Event> $payloads
+     * @param list<Event|Messages> $items
      */
-    public function __construct(
-        public array $ids = [],
-        public array $types = [],
-        public array $payloads = []
-    ) {
-    }
-
-    public function isEmpty(): bool
+    public function __construct(private array $items = [])
     {
-        return !isset($this->ids[$this->next]);
     }
 
     /**
-     * @param \Closure(int, string|Event): bool $wanted
+     * What waits first. Messages stay there until each was taken from them.
+     */
+    public function front(): Event|Messages|null
+    {
+        while (isset($this->items[$this->next])) {
+            $item = $this->items[$this->next];
+            if ($item instanceof Event || isset($item->payloads[$item->next])) {
+                return $item;
+            }
+            ++$this->next;
+        }
+        return null;
+    }
+
+    /**
+     * As `front`, but takes it if it is an event.
+     */
+    public function take(): Event|Messages|null
+    {
+        $item = $this->front();
+        if ($item instanceof Event) {
+            ++$this->next;
+        }
+        return $item;
+    }
+
+    /**
+     * Whether more than one event or message may be waiting.
+     */
+    public function hasSeveral(): bool
+    {
+        $item = $this->front();
+        return isset($this->items[$this->next + 1])
+            || ($item instanceof Messages && isset($item->payloads[$item->next + 1]));
+    }
+
+    /**
+     * @param \Closure(Event|Messages): bool $wanted
      */
     public function contains(\Closure $wanted): bool
     {
-        for ($i = $this->next; isset($this->ids[$i]); ++$i) {
-            if ($wanted($this->ids[$i], $this->payloads[$i])) {
+        foreach (\array_slice($this->items, $this->next) as $item) {
+            if ($wanted($item)) {
                 return true;
             }
         }
@@ -52,51 +71,38 @@ final class Batch
     }
 
     /**
-     * Moves the wanted among the waiting events to a batch of their own.
+     * Moves the wanted among the waiting to a batch of their own.
      *
-     * @param \Closure(int, string|Event): bool $wanted
+     * @param \Closure(Event|Messages): bool $wanted
      */
     public function extract(\Closure $wanted): self
     {
-        $taken = new self();
-        $left = new self();
-        for ($i = $this->next; isset($this->ids[$i]); ++$i) {
-            $side = $wanted($this->ids[$i], $this->payloads[$i]) ? $taken : $left;
-            $side->ids[] = $this->ids[$i];
-            $side->types[] = $this->types[$i];
-            $side->payloads[] = $this->payloads[$i];
+        $taken = $left = [];
+        foreach (\array_slice($this->items, $this->next) as $item) {
+            if (!$wanted($item)) {
+                $left[] = $item;
+            } else {
+                // Somebody may be in the middle of these messages.
+                $taken[] = $item instanceof Messages ? $item->split() : $item;
+            }
         }
-        $this->become($left->ids, $left->types, $left->payloads);
-        return $taken;
+        $this->items = $left;
+        $this->next = 0;
+        return new self($taken);
     }
 
     /**
-     * Puts the other batch's waiting events in front of this one's.
+     * Puts the other batch's items in front of those waiting here.
      */
     public function prepend(self $other): void
     {
-        $this->become(
-            [...\array_slice($other->ids, $other->next), ...\array_slice($this->ids, $this->next)],
-            [...\array_slice($other->types, $other->next), ...\array_slice($this->types, $this->next)],
-            [...\array_slice($other->payloads, $other->next), ...\array_slice($this->payloads, $this->next)]
-        );
+        $this->items = [...$other->items, ...\array_slice($this->items, $this->next)];
+        $this->next = 0;
     }
 
     public function clear(): void
     {
-        $this->become([], [], []);
-    }
-
-    /**
-     * @param list<int> $ids
-     * @param list<MessageType|null> $types
-     * @param list<string|Event> $payloads
-     */
-    private function become(array $ids, array $types, array $payloads): void
-    {
-        $this->ids = $ids;
-        $this->types = $types;
-        $this->payloads = $payloads;
+        $this->items = [];
         $this->next = 0;
     }
 }

@@ -8,13 +8,14 @@ use Wsc\Phase;
 use Wsc\Status;
 
 /**
- * Anything but a message. Fields that the type does not use are empty.
+ * Anything but a message that befell a connection. Fields that the type does not use are empty.
  *
  * @internal
  */
 final class Event
 {
     public function __construct(
+        public readonly int $id,
         public readonly EventType $type,
         public readonly string $data,
         public readonly Status $status,

@@ -6,7 +6,7 @@ namespace Wsc\Internal;
 
 /**
  * The events between the library and the users' callbacks, and who receives
- * them. A receiver takes as many events as are its own from the batch's front.
+ * them. A receiver gets one event, or messages, all of which it takes.
  *
  * Being registered is what keeps a connection alive when the user has dropped
  * every reference to it.
@@ -17,7 +17,7 @@ final class EventQueue
 {
     private Batch $batch;
 
-    /** @var array<int, \Closure(Batch): void> */
+    /** @var array<int, \Closure(Event|Messages): void> */
     private array $receivers = [];
 
     /** @var array<int, Batch> what paused connections had already been sent */
@@ -29,7 +29,7 @@ final class EventQueue
     }
 
     /**
-     * @param \Closure(Batch): void $receiver
+     * @param \Closure(Event|Messages): void $receiver
      */
     public function register(int $id, \Closure $receiver): void
     {
@@ -43,7 +43,7 @@ final class EventQueue
 
     public function isEmpty(): bool
     {
-        return $this->batch->isEmpty();
+        return $this->batch->front() === null;
     }
 
     /**
@@ -51,12 +51,12 @@ final class EventQueue
      */
     public function isActive(): bool
     {
-        return $this->receivers !== [] || !$this->batch->isEmpty();
+        return $this->receivers !== [] || $this->batch->front() !== null;
     }
 
     public function hasSeveral(): bool
     {
-        return isset($this->batch->ids[$this->batch->next + 1]);
+        return $this->batch->hasSeveral();
     }
 
     /**
@@ -81,11 +81,11 @@ final class EventQueue
     public function deliver(): void
     {
         $batch = $this->batch;
-        while (($id = $batch->ids[$batch->next] ?? null) !== null) {
-            if (isset($this->receivers[$id])) {
-                ($this->receivers[$id])($batch);
-            } else {
-                ++$batch->next;
+        while (($item = $batch->take()) !== null) {
+            if (isset($this->receivers[$item->id])) {
+                ($this->receivers[$item->id])($item);
+            } elseif ($item instanceof Messages) {
+                $item->split();
             }
         }
         // The delivered messages would stay in memory until the next poll.
@@ -106,8 +106,8 @@ final class EventQueue
     public function discard(int $id): void
     {
         unset($this->held[$id]);
-        $this->batch->extract(static fn (int $owner, string|Event $payload): bool
-            => $owner === $id && !($payload instanceof Event && $payload->type === EventType::Close));
+        $this->batch->extract(static fn (Event|Messages $item): bool
+            => $item->id === $id && !($item instanceof Event && $item->type === EventType::Close));
     }
 
     /**
@@ -130,16 +130,16 @@ final class EventQueue
 
     public function holdsEndOf(int $id): bool
     {
-        return $this->batch->contains(static fn (int $owner, string|Event $payload): bool
-            => $owner === $id && $payload instanceof Event && $payload->isEnd());
+        return $this->batch->contains(static fn (Event|Messages $item): bool
+            => $item->id === $id && $item instanceof Event && $item->isEnd());
     }
 
     /**
-     * @return \Closure(int, string|Event): bool
+     * @return \Closure(Event|Messages): bool
      */
     private static function received(int $id): \Closure
     {
-        return static fn (int $owner, string|Event $payload): bool
-            => $owner === $id && !($payload instanceof Event && $payload->isAboutSending());
+        return static fn (Event|Messages $item): bool
+            => $item->id === $id && !($item instanceof Event && $item->isAboutSending());
     }
 }

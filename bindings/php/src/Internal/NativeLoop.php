@@ -31,6 +31,9 @@ final class NativeLoop
     /** @var list<CData> the elements of $events: indexing makes an object each time */
     private readonly array $slots;
 
+    /** @var list<CData> their `data` fields, aliased: reading one from the element makes an object, too */
+    private readonly array $data;
+
     private readonly CData $count;
 
     /** @var resource|null */
@@ -43,11 +46,16 @@ final class NativeLoop
     {
         $this->ffi = Library::get();
         $this->events = $this->ffi->new('wsc_event_t[' . self::BATCH . ']');
-        $slots = [];
+        $slots = $data = [];
         for ($i = 0; $i < self::BATCH; ++$i) {
-            $slots[] = $this->events[$i];
+            $slots[] = $slot = $this->events[$i];
+            // By value it would be the pointer of now, by reference it is the field.
+            $field = &$slot->data;
+            $data[] = $field;
+            unset($field);
         }
         $this->slots = $slots;
+        $this->data = $data;
         $this->count = $this->ffi->new('size_t');
         $handle = $this->ffi->new('wsc_loop_t *');
         Failure::check(
@@ -105,26 +113,29 @@ final class NativeLoop
             ),
             'the event loop'
         );
-        $left = $this->count->cdata;
-        $ids = $types = $payloads = [];
-        foreach ($this->slots as $slot) {
-            if (--$left < 0) {
+        $count = $this->count->cdata;
+        $items = [];
+        $lastId = $lastType = 0;
+        foreach ($this->slots as $i => $slot) {
+            if ($i === $count) {
                 break;
             }
-            // Messages are many and the rest is rare: only a message has a type.
-            $messageType = $slot->message_type;
-            if ($messageType !== 0) {
-                $types[] = $messageType === 1 ? MessageType::Text : MessageType::Binary;
-                $payloads[] = \FFI::string($slot->data, $slot->len);
-            } elseif (($event = self::event($slot)) !== null) {
-                $types[] = null;
-                $payloads[] = $event;
+            $id = $slot->conn_id;
+            // 0 unless it is a message.
+            $type = $slot->message_type;
+            if ($type === 0) {
+                $items[] = self::event($slot);
             } else {
-                continue;
+                if ($type !== $lastType || $id !== $lastId) {
+                    $messages = new Messages($id, $type === 1 ? MessageType::Text : MessageType::Binary);
+                    $items[] = $messages;
+                }
+                $messages->payloads[] = \FFI::string($this->data[$i], $slot->len);
             }
-            $ids[] = $slot->conn_id;
+            $lastId = $id;
+            $lastType = $type;
         }
-        return new Batch($ids, $types, $payloads);
+        return new Batch(\array_filter($items));
     }
 
     /**
@@ -174,6 +185,7 @@ final class NativeLoop
     {
         $type = EventType::tryFrom($slot->type);
         return $type === null ? null : new Event(
+            $slot->conn_id,
             $type,
             $slot->len === 0 ? '' : \FFI::string($slot->data, $slot->len),
             Status::of($slot->status),
