@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -66,6 +66,8 @@ pub enum Counter {
 
 /// From this size on the sender writes a queue that waits to be flushed.
 const WRITE_AT: usize = 16 << 10;
+/// Events that are taken for callbacks under one lock.
+const MAX_BATCH: usize = 64;
 /// A burst of sends ends this long after its first, direct write.
 const BURST: Duration = Duration::from_micros(100);
 
@@ -75,6 +77,8 @@ pub struct Connection {
     generation: u64,
     me: Weak<Connection>,
     delivered: AtomicI32,
+    /// See `changes`.
+    changes: AtomicU64,
     /// For a forked child, which may take no lock.
     socket: AtomicI32,
     inner: Mutex<Inner>,
@@ -94,6 +98,8 @@ struct Inner {
     pending_bytes: usize,
     counters: Counters,
     paused: bool,
+    /// The change with which received events were last dropped.
+    dropped_at: u64,
     /// The send queue has reached its limit and was not empty since.
     full: bool,
     /// The loop will look at the connection.
@@ -155,6 +161,11 @@ impl Inbox {
         Some(event)
     }
 
+    fn put_back(&mut self, event: Event) {
+        self.bytes += event.kind.cost();
+        self.events.push_front(event);
+    }
+
     fn drop_received(&mut self) {
         self.events.retain(|event| !event.kind.is_received());
         self.bytes = self.events.iter().map(|event| event.kind.cost()).sum();
@@ -193,6 +204,12 @@ impl Drop for FreeHook {
     }
 }
 
+/// The callbacks for a batch of events, and what they rest on.
+pub(crate) struct Batch {
+    pub handlers: Arc<Handlers>,
+    pub changes: u64,
+}
+
 /// What the reactor must do for a connection after driving it.
 #[derive(Debug, Default)]
 pub(crate) struct Next {
@@ -213,6 +230,7 @@ impl Connection {
             generation: sys::fork_generation(),
             me: Weak::clone(me),
             delivered: AtomicI32::new(State::Initial as i32),
+            changes: AtomicU64::new(0),
             socket: AtomicI32::new(-1),
             inner: Mutex::new(Inner {
                 event_loop: Some(Arc::clone(event_loop)),
@@ -231,6 +249,7 @@ impl Connection {
                 pending_bytes: 0,
                 counters: Counters::default(),
                 paused: false,
+                dropped_at: 0,
                 full: false,
                 drive_queued: false,
                 flush_queued: false,
@@ -457,6 +476,7 @@ impl Connection {
         let mut handlers = Handlers::clone(&inner.handlers);
         handlers.by_type[event as usize] = handler;
         let old = std::mem::replace(&mut inner.handlers, Arc::new(handlers));
+        self.note_change();
         drop(inner);
         drop(old);
         Ok(())
@@ -469,6 +489,7 @@ impl Connection {
         let hook = callback.map(|callback| Arc::new(FreeHook(Mutex::new(Some(callback)))));
         let replaced = std::mem::replace(&mut handlers.on_free, hook);
         let old = std::mem::replace(&mut inner.handlers, Arc::new(handlers));
+        self.note_change();
         drop(inner);
         // A replaced hook is not run.
         drop(replaced.map(|hook| hook.take()));
@@ -501,7 +522,7 @@ impl Connection {
     pub fn reconnect(&self, delay: Duration) -> Result<(), Status> {
         let mut inner = self.enter()?;
         if inner.attempt.is_live() {
-            inner.inbox.drop_received();
+            inner.drop_received(self);
             inner.end(self, End::aborted);
         }
         if inner.has_undelivered_close() {
@@ -552,7 +573,7 @@ impl Connection {
         let mut inner = self.enter()?;
         let over = inner.cancel_reconnect(self) || inner.has_undelivered_close();
         if inner.attempt.is_live() {
-            inner.inbox.drop_received();
+            inner.drop_received(self);
             inner.end(self, End::aborted);
             return Ok(());
         }
@@ -681,6 +702,7 @@ impl Connection {
     pub fn pause_recv(&self) -> Result<(), Status> {
         let mut inner = self.enter()?;
         inner.paused = true;
+        self.note_change();
         inner.queue_drive(self);
         Ok(())
     }
@@ -756,11 +778,47 @@ impl Connection {
         }
     }
 
-    /// Takes the next event that may be delivered, with the callbacks.
-    pub(crate) fn next_event(&self) -> Option<(Event, Arc<Handlers>)> {
+    /// Takes the next events to deliver: a run of received ones, or one other,
+    /// so that a state is told with its event. None are left if it takes none.
+    pub(crate) fn take_batch(&self, events: &mut VecDeque<Event>) -> Batch {
         let mut inner = self.lock();
-        let event = inner.pop(self)?;
-        Some((event, Arc::clone(&inner.handlers)))
+        while events.len() < MAX_BATCH {
+            let more = events.is_empty() || inner.is_received_next();
+            let Some(event) = more.then(|| inner.pop(self)).flatten() else {
+                break;
+            };
+            let is_received = event.kind.is_received();
+            events.push_back(event);
+            if !is_received {
+                break;
+            }
+        }
+        Batch {
+            handlers: Arc::clone(&inner.handlers),
+            changes: self.changes(),
+        }
+    }
+
+    /// Takes back what was not delivered because something changed.
+    pub(crate) fn put_back(&self, events: &mut VecDeque<Event>, batch: &Batch) {
+        let mut inner = self.lock();
+        let dropped = inner.event_loop.is_none() || inner.dropped_at > batch.changes;
+        while let Some(event) = events.pop_back() {
+            if !dropped {
+                inner.inbox.put_back(event);
+            }
+        }
+        inner.inbox.listed = false;
+        inner.list(self);
+    }
+
+    /// Counts what changes the delivery of events that were taken already.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    fn note_change(&self) -> u64 {
+        self.changes.fetch_add(1, Ordering::SeqCst) + 1
     }
 
     /// Takes events until `room` is used up; tells whether more are left.
@@ -791,6 +849,11 @@ impl Connection {
 }
 
 impl Inner {
+    fn drop_received(&mut self, connection: &Connection) {
+        self.inbox.drop_received();
+        self.dropped_at = connection.note_change();
+    }
+
     /// Whether the last attempt is over and no further one was asked for.
     fn is_over(&self) -> bool {
         self.inbox.attempt > 0 && self.restart.is_none()
@@ -1041,6 +1104,7 @@ impl Inner {
     fn discard_attempt(&mut self, connection: &Connection) {
         self.drop_attempt(connection);
         self.drop_pending();
+        connection.note_change();
         self.restart = None;
         self.inbox.events = VecDeque::new();
         self.inbox.bytes = 0;
@@ -1173,13 +1237,19 @@ impl Inner {
             .is_some_and(|event| !(self.paused && event.kind.is_received()))
     }
 
+    fn is_received_next(&self) -> bool {
+        let next = self.inbox.events.front();
+        next.is_some_and(|event| event.kind.is_received())
+    }
+
     /// Takes the next event that may be delivered, and its effects.
     fn pop(&mut self, connection: &Connection) -> Option<Event> {
         if !self.has_deliverable() {
             self.unlist();
             return None;
         }
-        let was_held = self.is_held();
+        let limit = self.config.receive_queue_limit;
+        let was_full = self.inbox.bytes >= limit;
         let event = self.inbox.pop()?;
         match event.kind {
             EventKind::Handshake { .. } if connection.state() == State::Connecting => {
@@ -1188,7 +1258,7 @@ impl Inner {
             EventKind::Close { .. } => connection.set_state(self.state_at_rest()),
             _ => {}
         }
-        if was_held && !self.is_held() {
+        if was_full && self.inbox.bytes < limit {
             if let Attempt::Open(session) = &mut self.attempt {
                 session.resumed(Instant::now());
             }

@@ -1,7 +1,7 @@
 //! The loop: who may turn the reactor, how events reach the user, the
 //! background thread, and the descriptor that the host watches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use mio::Registry;
 
 use crate::config::{DEFAULT_STANDBY_GRACE, OUTPUT_GRACE};
 use crate::connect::tls::Connectors;
-use crate::connection::Connection;
+use crate::connection::{Batch, Connection};
 use crate::error::Status;
 use crate::event::{Event, EventType};
 use crate::helpers::Helpers;
@@ -34,6 +34,8 @@ pub enum Callbacks {
 /// Connection ids are unique in a process and never reused.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
+/// Events of one connection that are delivered before it is another's turn.
+const FAIR_SHARE: usize = 1024;
 /// The grace that stands for "never".
 const NEVER: u64 = u64::MAX;
 
@@ -114,6 +116,8 @@ impl Queue {
 struct Consumer {
     /// Keeps the data of polled events alive.
     polled: Vec<Event>,
+    /// Events that were taken for callbacks.
+    batch: VecDeque<Event>,
     /// Connections that wait to reconnect and whose close was in `polled`.
     closed: Vec<Arc<Connection>>,
 }
@@ -184,10 +188,10 @@ impl Loop {
     /// Does what is ready, waiting up to `timeout` for the first event (for
     /// ever if `None`), and runs the callbacks.
     pub fn dispatch(&self, timeout: Option<Duration>) -> Result<(), Status> {
-        let _consumer = self.consume()?;
+        let mut consumer = self.consume()?;
         let _signal = SettleSignal(self);
         self.wait(timeout)?;
-        let delivered = self.deliver();
+        let delivered = self.deliver(&mut consumer);
         self.flush_queued();
         delivered
     }
@@ -404,31 +408,54 @@ impl Loop {
     }
 
     /// Runs the callbacks for the events that are there now.
-    /// One that panics ends the delivery; the other events stay.
-    fn deliver(&self) -> Result<(), Status> {
+    fn deliver(&self, consumer: &mut Consumer) -> Result<(), Status> {
         for _ in 0..self.ready.len() {
             let Some(connection) = self.ready.pop() else {
                 break;
             };
-            while let Some((event, handlers)) = connection.next_event() {
-                let event_type = event.event_type();
-                let call = || {
-                    handlers
-                        .get(event_type)
-                        .map(|handler| handler(&connection, &event))
-                };
-                let called = catch_unwind(AssertUnwindSafe(call));
-                if event_type == EventType::Close {
-                    connection.close_delivered();
+            let mut share = FAIR_SHARE;
+            while share > 0 {
+                let batch = connection.take_batch(&mut consumer.batch);
+                if consumer.batch.is_empty() {
+                    break;
                 }
-                if called.is_err() {
-                    self.ready.push(connection);
-                    return Err(Status::Panic);
-                }
+                share = share.saturating_sub(consumer.batch.len());
+                self.call(&connection, &batch, &mut consumer.batch)?;
                 if self.is_freed() {
                     return Ok(());
                 }
             }
+            if share == 0 {
+                self.ready.push(connection);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the callbacks for a batch. One that panics ends the delivery; the
+    /// other events stay.
+    fn call(
+        &self,
+        connection: &Arc<Connection>,
+        batch: &Batch,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), Status> {
+        while let Some(event) = events.pop_front() {
+            let event_type = event.event_type();
+            let call = || {
+                if let Some(handler) = batch.handlers.get(event_type) {
+                    handler(connection, &event);
+                }
+            };
+            let called = catch_unwind(AssertUnwindSafe(call));
+            if event_type == EventType::Close {
+                connection.close_delivered();
+            }
+            let changed = connection.changes() != batch.changes;
+            if changed || called.is_err() {
+                connection.put_back(events, batch);
+            }
+            called.map_err(|_| Status::Panic)?;
         }
         Ok(())
     }
@@ -522,7 +549,7 @@ impl Loop {
                 self.turn(reactor, timeout);
             }
             // A callback that panics loses its own event, nothing else.
-            let _ = self.deliver();
+            let _ = self.deliver(&mut lock(&self.consumer));
         }
         *lock(&self.reactor) = None;
     }
