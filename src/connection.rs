@@ -900,7 +900,6 @@ impl Inner {
         self.restart = None;
         if waited {
             self.attempt = Attempt::None;
-            self.drop_pending();
             self.queue_drive(connection);
         }
         if !self.attempt.is_live() && !self.has_undelivered_close() {

@@ -191,9 +191,7 @@ impl Loop {
         let mut consumer = self.consume()?;
         let _signal = SettleSignal(self);
         self.wait(timeout)?;
-        let delivered = self.deliver(&mut consumer);
-        self.flush_queued();
-        delivered
+        self.deliver_and_flush(&mut consumer)
     }
 
     /// Like `dispatch`, but hands up to `max` events to `sink` instead. They
@@ -407,6 +405,13 @@ impl Loop {
         turned
     }
 
+    /// Runs the callbacks, then writes what they sent.
+    fn deliver_and_flush(&self, consumer: &mut Consumer) -> Result<(), Status> {
+        let delivered = self.deliver(consumer);
+        self.flush_queued();
+        delivered
+    }
+
     /// Runs the callbacks for the events that are there now.
     fn deliver(&self, consumer: &mut Consumer) -> Result<(), Status> {
         for _ in 0..self.ready.len() {
@@ -549,7 +554,7 @@ impl Loop {
                 self.turn(reactor, timeout);
             }
             // A callback that panics loses its own event, nothing else.
-            let _ = self.deliver(&mut lock(&self.consumer));
+            let _ = self.deliver_and_flush(&mut lock(&self.consumer));
         }
         *lock(&self.reactor) = None;
     }
@@ -704,7 +709,11 @@ impl Loop {
 
     pub(crate) fn queue_flush(&self, connection: Arc<Connection>) {
         self.unflushed.push(connection);
-        if !self.has_unflushed.swap(true, Ordering::SeqCst) {
+        let had_some = self.has_unflushed.swap(true, Ordering::SeqCst);
+        // The loop's own thread flushes when its callbacks are through; a host
+        // may stay in one for long, and the standby thread must know.
+        let flushes_soon = self.callbacks == Callbacks::OnThread && self.is_own_thread();
+        if !had_some && !flushes_soon {
             self.wake_reactor();
             self.nudge_standby();
         }

@@ -972,6 +972,7 @@ fn every_call_may_be_made_inside_a_callback() {
                     event_loop.poll(1, Some(Duration::ZERO), &mut |_| ()),
                     Err(expected)
                 );
+                assert_eq!(event_loop.run(), Err(Status::Busy));
                 event_loop.wake().unwrap();
                 event_loop.flush().unwrap();
                 event_loop

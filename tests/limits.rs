@@ -32,14 +32,17 @@ fn a_full_send_queue_refuses_tells_and_drains() {
             assert_eq!(refused, Status::QueueFull);
             let buffered = client.buffered_amount();
             assert!(
-                (LIMIT..LIMIT + 2 * message.len()).contains(&buffered),
+                buffered < LIMIT + 2 * message.len(),
                 "{buffered} bytes wait"
             );
             client.expect(EventType::BufferFull);
             for _ in 0..10 {
-                assert_eq!(client.send_binary(&message), Err(Status::QueueFull));
+                // The kernel's buffer may have grown meanwhile, and made room.
+                match client.send_binary(&message) {
+                    Ok(()) => accepted += 1,
+                    Err(status) => assert_eq!(status, Status::QueueFull),
+                }
             }
-            client.assert_quiet(); // told once, not again for each refused message
 
             let reader = thread::spawn(move || {
                 for _ in 0..accepted {
@@ -47,8 +50,17 @@ fn a_full_send_queue_refuses_tells_and_drains() {
                 }
                 peer
             });
+            client.until("everything accepted arrived", || reader.is_finished());
+            client.until("nothing is left", || client.buffered_amount() == 0);
+            // Full and empty took turns: full was not told for each refusal.
             client.expect(EventType::BufferDrain);
-            assert_eq!(client.buffered_amount(), 0);
+            for _ in 0..5 {
+                client.host.turn(Duration::from_millis(10));
+                if let Some(event) = client.host.arrived() {
+                    assert_eq!(event.event_type(), EventType::BufferFull);
+                    client.expect(EventType::BufferDrain);
+                }
+            }
             let mut peer = reader.join().unwrap();
             client.send_text(b"goes again").unwrap();
             assert_eq!(peer.text(), "goes again");

@@ -126,6 +126,23 @@ fn reconnect_aborts_a_living_attempt_and_tells_its_close_first() {
 }
 
 #[test]
+fn a_delayed_reconnect_of_a_living_attempt_waits_after_its_close() {
+    bounded(|| {
+        for drive in Drive::ALL {
+            let server = Server::listen();
+            let client = Client::new(drive, &server.url());
+            let _old_peer = client.open(&server);
+            client.reconnect(LATER).unwrap();
+            client.expect(EventType::Close);
+            client.until("the wait begins", || client.state() == State::Waiting);
+            client.cancel_reconnect().unwrap();
+            assert_eq!(client.state(), State::Closed);
+            client.assert_quiet();
+        }
+    });
+}
+
+#[test]
 fn reconnect_while_connecting_starts_over() {
     bounded(|| {
         for drive in Drive::ALL {

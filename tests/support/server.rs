@@ -44,7 +44,7 @@ impl Server {
     /// Asks for a small receive window, so that a peer that does not read is
     /// soon felt by the sender.
     pub fn shrink_receive_buffer(&self) {
-        os::set_option(&self.listener, libc::SO_RCVBUF, 4096);
+        os::set_option(&self.listener, libc::SO_RCVBUF, 32 << 10);
     }
 
     /// Waits for the next connection.

@@ -518,10 +518,12 @@ final class Connection
             $this->handle($item);
             return;
         }
+        $type = $item->type;
         while (isset($item->payloads[$item->next])) {
+            $onMessage = $this->onMessage;
             $payload = $item->payloads[$item->next++];
-            if ($this->onMessage !== null) {
-                ($this->onMessage)($this, $payload, $item->type);
+            if ($onMessage !== null) {
+                $onMessage($this, $payload, $type);
             }
         }
     }

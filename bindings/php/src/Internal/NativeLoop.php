@@ -113,11 +113,12 @@ final class NativeLoop
             ),
             'the event loop'
         );
-        $count = $this->count->cdata;
+        $left = $this->count->cdata;
+        $fields = $this->data;
         $items = [];
         $lastId = $lastType = 0;
         foreach ($this->slots as $i => $slot) {
-            if ($i === $count) {
+            if (--$left < 0) {
                 break;
             }
             $id = $slot->conn_id;
@@ -125,15 +126,18 @@ final class NativeLoop
             $type = $slot->message_type;
             if ($type === 0) {
                 $items[] = self::event($slot);
-            } else {
-                if ($type !== $lastType || $id !== $lastId) {
-                    $messages = new Messages($id, $type === 1 ? MessageType::Text : MessageType::Binary);
-                    $items[] = $messages;
-                }
-                $messages->payloads[] = \FFI::string($this->data[$i], $slot->len);
+                $lastType = 0;
+                continue;
             }
-            $lastId = $id;
-            $lastType = $type;
+            if ($type !== $lastType || $id !== $lastId) {
+                $messages = new Messages($id, $type === 1 ? MessageType::Text : MessageType::Binary);
+                $items[] = $messages;
+                $payloads = &$messages->payloads;
+                $lastId = $id;
+                $lastType = $type;
+            }
+            $data = $fields[$i];
+            $payloads[] = \FFI::string($data, $slot->len);
         }
         return new Batch(\array_filter($items));
     }
