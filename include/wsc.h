@@ -359,6 +359,11 @@ typedef enum {
      * The last measured round trip of a ping, in microseconds; 0 if none was yet.
      */
     WSC_COUNTER_ROUND_TRIP_US = 9,
+    /**
+     * No count: the bytes held now for what is queued to be sent, what waits to be
+     * delivered, a message under way, and compression, the last as an estimate.
+     */
+    WSC_COUNTER_MEMORY_BYTES = 10,
 } wsc_counter_t;
 
 /**
@@ -378,7 +383,8 @@ typedef enum {
      */
     WSC_EVENT_HANDSHAKE = 2,
     /**
-     * One whole message. `data` is its payload, `message_type` its type.
+     * One message, or with `wsc_conn_set_streaming` one part of it. `data` is its
+     * payload, `message_type` its type, `part` its place.
      */
     WSC_EVENT_MESSAGE = 3,
     /**
@@ -403,8 +409,8 @@ typedef enum {
      */
     WSC_EVENT_ERROR = 8,
     /**
-     * The attempt is over. `status`, `phase`, `code`, `clean`, `unsent` and
-     * `data` (the close reason) say how.
+     * The attempt is over. `status`, `phase`, `code`, `clean`, `by_peer`, `unsent`
+     * and `data` (the close reason) say how.
      */
     WSC_EVENT_CLOSE = 9,
 } wsc_event_type_t;
@@ -422,6 +428,29 @@ typedef enum {
      */
     WSC_MESSAGE_BINARY = 2,
 } wsc_message_type_t;
+
+/**
+ * Which part of a message this is (`part` of `wsc_event_t`, and for
+ * `wsc_conn_send_message`).
+ */
+typedef enum {
+    /**
+     * All of it.
+     */
+    WSC_PART_WHOLE = 0,
+    /**
+     * Its beginning; more follows.
+     */
+    WSC_PART_FIRST = 1,
+    /**
+     * Neither its beginning nor its end.
+     */
+    WSC_PART_MORE = 2,
+    /**
+     * Its end.
+     */
+    WSC_PART_LAST = 3,
+} wsc_part_t;
 
 /**
  * How far an attempt had come (`phase` of `wsc_event_t`).
@@ -462,6 +491,17 @@ typedef enum {
 } wsc_phase_t;
 
 /**
+ * Flags of `wsc_conn_send_message`, to be combined with `|`.
+ */
+typedef enum {
+    /**
+     * The message is not compressed, whatever was negotiated: for what is
+     * compressed already, and for secrets.
+     */
+    WSC_SEND_NO_COMPRESS = 1,
+} wsc_send_t;
+
+/**
  * A connection: one WebSocket client, set up, connected and, if wanted, connected
  * again.
  *
@@ -478,8 +518,12 @@ typedef enum {
  * `wsc_conn_set_auto_pong`, `wsc_conn_set_binary_type`,
  * `wsc_conn_set_connect_timeout`, `wsc_conn_set_handshake_timeout`,
  * `wsc_conn_set_close_timeout`, `wsc_conn_set_max_message_size`,
- * `wsc_conn_set_max_frame_size`, `wsc_conn_set_max_header_size`,
- * `wsc_conn_set_send_queue_limit`, `wsc_conn_set_receive_queue_limit`.
+ * `wsc_conn_set_max_frame_size`, `wsc_conn_set_max_fragments`,
+ * `wsc_conn_set_max_header_size`, `wsc_conn_set_send_queue_limit`,
+ * `wsc_conn_set_receive_queue_limit`, `wsc_conn_set_streaming`,
+ * `wsc_conn_set_deflate`, `wsc_conn_set_deflate_level`,
+ * `wsc_conn_set_deflate_threshold`, `wsc_conn_set_deflate_window_bits`,
+ * `wsc_conn_set_deflate_no_context_takeover`, `wsc_conn_set_deflate_max_ratio`.
  *
  * Callbacks: `wsc_conn_on_connect`, `wsc_conn_on_handshake`,
  * `wsc_conn_on_message`, `wsc_conn_on_ping`, `wsc_conn_on_pong`,
@@ -487,9 +531,10 @@ typedef enum {
  * `wsc_conn_on_close`.
  *
  * Traffic: `wsc_conn_send`, `wsc_conn_send_text`, `wsc_conn_send_binary`,
- * `wsc_conn_ping`, `wsc_conn_pong`, `wsc_conn_flush`, `wsc_conn_pause_recv`,
+ * `wsc_conn_send_message`, `wsc_conn_ping`, `wsc_conn_pong`, `wsc_conn_flush`, `wsc_conn_pause_recv`,
  * `wsc_conn_resume_recv`, `wsc_conn_buffered_amount`, `wsc_conn_counter`,
- * `wsc_conn_peer_address`, `wsc_conn_local_address`.
+ * `wsc_conn_peer_address`, `wsc_conn_local_address`, `wsc_conn_subprotocol`,
+ * `wsc_conn_extensions`.
  */
 typedef struct wsc_conn_t wsc_conn_t;
 
@@ -568,13 +613,21 @@ typedef struct {
      */
     int32_t clean;
     /**
+     * MESSAGE: a `wsc_part_t`.
+     */
+    int32_t part;
+    /**
+     * CLOSE: 1 if the peer began the close handshake, 0 if we did or nobody.
+     */
+    int32_t by_peer;
+    /**
      * 0.
      */
     int32_t reserved0;
     /**
      * 0.
      */
-    uint64_t reserved[4];
+    uint64_t reserved[3];
 } wsc_event_t;
 
 /**
@@ -1545,6 +1598,203 @@ wsc_status_t wsc_conn_set_send_queue_limit(wsc_conn_t *conn, size_t limit);
 wsc_status_t wsc_conn_set_receive_queue_limit(wsc_conn_t *conn, size_t limit);
 
 /**
+ * Sets of how many frames a received message may consist.
+ *
+ * Takes effect with the next attempt. One more fails the attempt with
+ * WSC_ERR_MESSAGE_TOO_BIG and close code 1009.
+ *
+ * @param conn   Borrowed. Not NULL.
+ * @param count  Frames. Default 131072.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `count` is 0.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_max_fragments(wsc_conn_t *conn, size_t count);
+
+/**
+ * Sets whether received messages are delivered in parts.
+ *
+ * Takes effect with the next attempt. A message that arrives whole is still one event;
+ * of others each MESSAGE event carries what has come, and its `part` says which part it
+ * is. Text is split between characters and checked as it comes, so parts may have been
+ * delivered before a violation is found. No message is held whole, so the limits that
+ * `wsc_conn_set_max_message_size` and `wsc_conn_set_max_frame_size` set, which still
+ * apply, may be as high as the application likes.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param on    Whether it is so. Default false.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_streaming(wsc_conn_t *conn, bool on);
+
+/**
+ * Sets whether compression is offered: permessage-deflate (RFC 7692).
+ *
+ * Takes effect with the next attempt. It is used if the server agrees, see
+ * `wsc_conn_extensions`. It is off unless set: it can cost some 300 KiB for each
+ * connection, and where secrets are compressed together with what others chose, the
+ * length of a message tells about the secrets.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param on    Whether it is so. Default false.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_deflate(wsc_conn_t *conn, bool on);
+
+/**
+ * Sets how hard compression tries.
+ *
+ * Takes effect with the next attempt.
+ *
+ * @param conn   Borrowed. Not NULL.
+ * @param level  From 1, the fastest, to 9, the smallest. Default 6.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `level` is not in 1 to 9.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_deflate_level(wsc_conn_t *conn, int32_t level);
+
+/**
+ * Sets which messages are too small to be compressed.
+ *
+ * Takes effect with the next attempt. A message sent in parts is always compressed.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param size  Bytes; smaller messages are sent as they are. 0 compresses all. Default 64.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_deflate_threshold(wsc_conn_t *conn, size_t size);
+
+/**
+ * Sets how far back compression looks.
+ *
+ * Takes effect with the next attempt. Smaller windows need less memory and compress
+ * less. A server that does not agree to its part of it fails the attempt with
+ * WSC_ERR_EXTENSION_MISMATCH.
+ *
+ * @param conn    Borrowed. Not NULL.
+ * @param client  9 to 15, the size of the window for what is sent as a power of two.
+ * @param server  8 to 15, the same for what is received. Both 15 at first.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `client` or `server` is out of range. Nothing was set.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_deflate_window_bits(wsc_conn_t *conn, int32_t client, int32_t server);
+
+/**
+ * Sets whether each message is compressed by itself.
+ *
+ * Takes effect with the next attempt. Then no memory is held between messages, and
+ * similar messages compress less. A server that does not agree to its part of it fails
+ * the attempt with WSC_ERR_EXTENSION_MISMATCH.
+ *
+ * @param conn    Borrowed. Not NULL.
+ * @param client  Whether it is so for what is sent. False at first.
+ * @param server  Whether it is so for what is received. False at first.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_deflate_no_context_takeover(wsc_conn_t *conn, bool client, bool server);
+
+/**
+ * Sets how many times its size a received message may inflate to.
+ *
+ * Takes effect with the next attempt. Above 1 MiB a higher ratio fails the attempt with
+ * WSC_ERR_MESSAGE_TOO_BIG and close code 1009, as a size over
+ * `wsc_conn_set_max_message_size` does.
+ *
+ * @param conn   Borrowed. Not NULL.
+ * @param ratio  Inflated size by compressed size; DEFLATE itself ends at 1032. Default 200.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `ratio` is 0.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_deflate_max_ratio(wsc_conn_t *conn, size_t ratio);
+
+/**
  * Sets the callback for WSC_EVENT_CONNECT.
  *
  * TCP is connected. TLS and the upgrade follow.
@@ -1912,6 +2162,58 @@ wsc_status_t wsc_conn_send_text(wsc_conn_t *conn, const void *text, size_t len);
 wsc_status_t wsc_conn_send_binary(wsc_conn_t *conn, const void *data, size_t len);
 
 /**
+ * Sends one message or one part of a message.
+ *
+ * Never blocks. The bytes are copied; messages leave in the order in which calls
+ * returned, at once where the socket takes them. Before the handshake they wait for
+ * it. `WSC_OK` means accepted, not delivered: CLOSE counts what was not handed to the
+ * kernel.
+ *
+ * A message in parts begins with WSC_PART_FIRST and ends with WSC_PART_LAST; each part
+ * is one frame. Pings, pongs and a close frame may go out between the parts, other
+ * messages not: until the last part, every other send is refused with WSC_ERR_STATE.
+ * The end of an attempt ends the message too. Its total size has no limit.
+ *
+ * @param conn          Borrowed. Not NULL.
+ * @param message_type  A `wsc_message_type_t`, the same for all parts of a message.
+ * @param part          A `wsc_part_t`.
+ * @param flags         0, or `wsc_send_t` values combined. Of a message in parts those
+ *                      of the first count.
+ * @param data          Copied. Of a text whole characters in UTF-8, in each part. May
+ *                      be NULL if `len` is 0.
+ * @param len           Length of `data` in bytes.
+ *
+ * @retval WSC_OK              Accepted.
+ * @retval WSC_ERR_NULL        `conn` is NULL, or `data` is NULL and `len` is not 0.
+ * @retval WSC_ERR_UTF8        A text's `data` is not UTF-8. Nothing was queued.
+ * @retval WSC_ERR_INVALID     `message_type`, `part` or `flags` is none of those,
+ *                             `message_type` is not that of the first part, or `len`
+ *                             is larger than any object. Nothing was queued.
+ * @retval WSC_ERR_TOO_BIG     `len` exceeds `wsc_conn_set_max_message_size`. Nothing
+ *                             was queued.
+ * @retval WSC_ERR_STATE       A message in parts is not finished and this does not
+ *                             continue it, or there is none to continue; the attempt
+ *                             has ended or was closed and no reconnect is scheduled;
+ *                             or the loop was freed. Nothing was queued.
+ * @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
+ *                             again after BUFFER_DRAIN.
+ * @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `data` is readable for `len` bytes.
+ */
+wsc_status_t wsc_conn_send_message(wsc_conn_t *conn,
+                                   int32_t message_type,
+                                   int32_t part,
+                                   int32_t flags,
+                                   const void *data,
+                                   size_t len);
+
+/**
  * Sends a ping. The peer answers with a pong of the same payload.
  *
  * Never blocks. It goes out before messages that still wait in the queue.
@@ -2119,6 +2421,59 @@ wsc_status_t wsc_conn_peer_address(const wsc_conn_t *conn, char *buffer, size_t 
  * bytes.
  */
 wsc_status_t wsc_conn_local_address(const wsc_conn_t *conn, char *buffer, size_t size);
+
+/**
+ * Tells the subprotocol that the server chose.
+ *
+ * One of those that `wsc_conn_set_subprotocols` offered.
+ *
+ * @param conn    Borrowed. Not NULL.
+ * @param buffer  Filled with it and a NUL. Not NULL.
+ * @param size    Its size in bytes.
+ *
+ * @retval WSC_OK             Written.
+ * @retval WSC_ERR_NULL       `conn` or `buffer` is NULL.
+ * @retval WSC_ERR_TOO_BIG    `size` is too small. Nothing was written.
+ * @retval WSC_ERR_NOT_FOUND  The server chose none in the last handshake, there was
+ *                            none yet, or the loop was freed.
+ * @retval WSC_ERR_FORKED     The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `buffer` is writable for `size`
+ * bytes.
+ */
+wsc_status_t wsc_conn_subprotocol(const wsc_conn_t *conn, char *buffer, size_t size);
+
+/**
+ * Tells the extensions that the server chose, with their parameters.
+ *
+ * Such as `permessage-deflate; server_no_context_takeover`: the value of the field
+ * `Sec-WebSocket-Extensions` of its answer.
+ *
+ * @param conn    Borrowed. Not NULL.
+ * @param buffer  Filled with it and a NUL. Not NULL.
+ * @param size    Its size in bytes.
+ *
+ * @retval WSC_OK             Written.
+ * @retval WSC_ERR_NULL       `conn` or `buffer` is NULL.
+ * @retval WSC_ERR_TOO_BIG    `size` is too small. Nothing was written.
+ * @retval WSC_ERR_NOT_FOUND  The server chose none in the last handshake, there was
+ *                            none yet, or the loop was freed.
+ * @retval WSC_ERR_FORKED     The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `buffer` is writable for `size`
+ * bytes.
+ */
+wsc_status_t wsc_conn_extensions(const wsc_conn_t *conn, char *buffer, size_t size);
 
 /**
  * Finds a header field by name in the response head of a handshake.

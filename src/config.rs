@@ -18,6 +18,13 @@ pub const DEFAULT_MAX_FRAME_SIZE: usize = 16 << 20;
 pub const DEFAULT_MAX_HEADER_SIZE: usize = 64 << 10;
 pub const DEFAULT_SEND_QUEUE_LIMIT: usize = 1 << 20;
 pub const DEFAULT_RECEIVE_QUEUE_LIMIT: usize = 4 << 20;
+pub const DEFAULT_MAX_FRAGMENTS: usize = 128 << 10;
+/// Below it the header of the frame outweighs what compression saves.
+pub const DEFAULT_DEFLATE_THRESHOLD: usize = 64;
+pub const DEFAULT_DEFLATE_LEVEL: u32 = 6;
+/// How many times its size a message may inflate to. DEFLATE ends at 1032; what
+/// people send stays far below this.
+pub const DEFAULT_DEFLATE_MAX_RATIO: usize = 200;
 /// How long the host may be away before the standby thread steps in.
 pub const DEFAULT_STANDBY_GRACE: Duration = Duration::from_millis(10);
 /// The same while output waits to be flushed.
@@ -27,8 +34,9 @@ pub const OUTPUT_GRACE: Duration = Duration::from_millis(1);
 pub const MAX_CONTROL_PAYLOAD: usize = 125;
 /// A control payload less the two bytes of the close code.
 pub const MAX_CLOSE_REASON: usize = MAX_CONTROL_PAYLOAD - 2;
-/// Frames of one fragmented message.
-pub const MAX_FRAGMENTS: usize = 128 << 10;
+/// The bounds of a compression window's size as a power of two (RFC 7692 §7.1.2).
+pub const MIN_WINDOW_BITS: u8 = 8;
+pub const MAX_WINDOW_BITS: u8 = 15;
 /// How much of a refusing answer's body is kept.
 pub const MAX_REFUSAL_BODY: usize = 4096;
 
@@ -40,6 +48,39 @@ pub enum BinaryType {
     Blob = 1,
     /// Binary messages.
     ArrayBuffer = 2,
+}
+
+/// The settings of permessage-deflate (RFC 7692).
+///
+/// Off unless asked for: it costs a connection some 300 KiB, and compressing
+/// secrets together with what others chose gives the secrets away by length.
+#[derive(Debug, Clone)]
+pub struct Deflate {
+    pub enabled: bool,
+    /// 1 is the fastest, 9 compresses best.
+    pub level: u32,
+    /// Smaller messages are not compressed.
+    pub threshold: usize,
+    pub client_window_bits: u8,
+    pub server_window_bits: u8,
+    pub client_no_context_takeover: bool,
+    pub server_no_context_takeover: bool,
+    pub max_ratio: usize,
+}
+
+impl Default for Deflate {
+    fn default() -> Self {
+        Deflate {
+            enabled: false,
+            level: DEFAULT_DEFLATE_LEVEL,
+            threshold: DEFAULT_DEFLATE_THRESHOLD,
+            client_window_bits: MAX_WINDOW_BITS,
+            server_window_bits: MAX_WINDOW_BITS,
+            client_no_context_takeover: false,
+            server_no_context_takeover: false,
+            max_ratio: DEFAULT_DEFLATE_MAX_RATIO,
+        }
+    }
 }
 
 /// The settings of one connection. Deadlines are `None` where none applies.
@@ -58,9 +99,13 @@ pub struct Config {
     pub binary_type: BinaryType,
     pub max_message_size: usize,
     pub max_frame_size: usize,
+    pub max_fragments: usize,
     pub max_header_size: usize,
     pub send_queue_limit: usize,
     pub receive_queue_limit: usize,
+    /// Messages are delivered in parts.
+    pub streaming: bool,
+    pub deflate: Deflate,
 }
 
 impl Config {
@@ -79,9 +124,12 @@ impl Config {
             binary_type: BinaryType::Blob,
             max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
             max_frame_size: DEFAULT_MAX_FRAME_SIZE,
+            max_fragments: DEFAULT_MAX_FRAGMENTS,
             max_header_size: DEFAULT_MAX_HEADER_SIZE,
             send_queue_limit: DEFAULT_SEND_QUEUE_LIMIT,
             receive_queue_limit: DEFAULT_RECEIVE_QUEUE_LIMIT,
+            streaming: false,
+            deflate: Deflate::default(),
         })
     }
 

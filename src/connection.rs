@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use mio::Token;
 
 use crate::config::{
-    BinaryType, Config, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, Url, is_user_close_code,
+    BinaryType, Config, Deflate, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, MAX_WINDOW_BITS,
+    MIN_WINDOW_BITS, Url, is_user_close_code,
 };
-use crate::connect::{Accepted, Connecting, Preparation, Progress, Turn};
+use crate::connect::{Accepted, Connecting, Negotiated, Preparation, Progress, Turn};
 use crate::error::{Failure, Phase, Status};
-use crate::event::{Event, EventKind, EventType, MessageType};
+use crate::event::{Event, EventKind, EventType, MessageType, Part};
 use crate::event_loop::Loop;
-use crate::session::{Counters, End, Ready, Session};
+use crate::session::{Counters, End, Outgoing, Ready, Session};
 use crate::sys;
 
 /// A callback for one kind of event.
@@ -62,6 +63,7 @@ pub enum Counter {
     PongsReceived = 7,
     PongsSent = 8,
     RoundTripUs = 9,
+    MemoryBytes = 10,
 }
 
 /// From this size on the sender writes a queue that waits to be flushed.
@@ -94,8 +96,11 @@ struct Inner {
     restart: Option<Duration>,
     inbox: Inbox,
     /// Messages that wait for the handshake.
-    pending: Vec<(MessageType, Vec<u8>)>,
+    pending: Vec<(Outgoing, Vec<u8>)>,
     pending_bytes: usize,
+    /// The type of the message of which not all parts were sent.
+    unfinished: Option<MessageType>,
+    negotiated: Negotiated,
     counters: Counters,
     paused: bool,
     /// The change with which received events were last dropped.
@@ -247,6 +252,8 @@ impl Connection {
                 },
                 pending: Vec::new(),
                 pending_bytes: 0,
+                unfinished: None,
+                negotiated: Negotiated::default(),
                 counters: Counters::default(),
                 paused: false,
                 dropped_at: 0,
@@ -439,6 +446,68 @@ impl Connection {
         self.set_size(size, |config| &mut config.max_frame_size)
     }
 
+    pub fn set_max_fragments(&self, count: usize) -> Result<(), Status> {
+        self.set_size(count, |config| &mut config.max_fragments)
+    }
+
+    /// Delivers messages in parts as they arrive.
+    pub fn set_streaming(&self, on: bool) -> Result<(), Status> {
+        self.configure(|config| {
+            config.streaming = on;
+            Ok(())
+        })
+    }
+
+    pub fn set_deflate(&self, on: bool) -> Result<(), Status> {
+        self.configure_deflate(|deflate| deflate.enabled = on)
+    }
+
+    pub fn set_deflate_level(&self, level: u32) -> Result<(), Status> {
+        if !(1..=9).contains(&level) {
+            return Err(Status::Invalid);
+        }
+        self.configure_deflate(|deflate| deflate.level = level)
+    }
+
+    pub fn set_deflate_threshold(&self, size: usize) -> Result<(), Status> {
+        self.configure_deflate(|deflate| deflate.threshold = size)
+    }
+
+    pub fn set_deflate_window_bits(&self, client: u8, server: u8) -> Result<(), Status> {
+        // zlib cannot write with a window of 8 bits, so none is offered.
+        if !(MIN_WINDOW_BITS + 1..=MAX_WINDOW_BITS).contains(&client)
+            || !(MIN_WINDOW_BITS..=MAX_WINDOW_BITS).contains(&server)
+        {
+            return Err(Status::Invalid);
+        }
+        self.configure_deflate(|deflate| {
+            deflate.client_window_bits = client;
+            deflate.server_window_bits = server;
+        })
+    }
+
+    pub fn set_deflate_no_context_takeover(
+        &self,
+        client: bool,
+        server: bool,
+    ) -> Result<(), Status> {
+        self.configure_deflate(|deflate| {
+            deflate.client_no_context_takeover = client;
+            deflate.server_no_context_takeover = server;
+        })
+    }
+
+    pub fn set_deflate_max_ratio(&self, ratio: usize) -> Result<(), Status> {
+        self.set_size(ratio, |config| &mut config.deflate.max_ratio)
+    }
+
+    fn configure_deflate(&self, change: impl FnOnce(&mut Deflate)) -> Result<(), Status> {
+        self.configure(|config| {
+            change(&mut config.deflate);
+            Ok(())
+        })
+    }
+
     pub fn set_max_header_size(&self, size: usize) -> Result<(), Status> {
         self.set_size(size, |config| &mut config.max_header_size)
     }
@@ -608,18 +677,37 @@ impl Connection {
     }
 
     pub fn send_text(&self, text: &[u8]) -> Result<(), Status> {
-        if std::str::from_utf8(text).is_err() {
-            return Err(Status::Utf8);
-        }
-        self.send_message(MessageType::Text, text)
+        self.send_message(MessageType::Text, Part::Whole, true, text)
     }
 
     pub fn send_binary(&self, data: &[u8]) -> Result<(), Status> {
-        self.send_message(MessageType::Binary, data)
+        self.send_message(MessageType::Binary, Part::Whole, true, data)
     }
 
-    fn send_message(&self, kind: MessageType, payload: &[u8]) -> Result<(), Status> {
+    /// Sends a message, or the next part of one. Between its parts no other
+    /// message may be sent. Text is whole characters, in each part too.
+    pub fn send_message(
+        &self,
+        kind: MessageType,
+        part: Part,
+        compress: bool,
+        payload: &[u8],
+    ) -> Result<(), Status> {
+        if kind == MessageType::Text && std::str::from_utf8(payload).is_err() {
+            return Err(Status::Utf8);
+        }
+        let outgoing = Outgoing {
+            kind,
+            part,
+            compress,
+        };
         let mut inner = self.enter()?;
+        if part.begins() != inner.unfinished.is_none() {
+            return Err(Status::State);
+        }
+        if inner.unfinished.is_some_and(|other| other != kind) {
+            return Err(Status::Invalid);
+        }
         if payload.len() > inner.config.max_message_size {
             return Err(Status::TooBig);
         }
@@ -629,16 +717,17 @@ impl Connection {
         let is_over = inner.is_over();
         match &mut inner.attempt {
             Attempt::Open(session) if session.is_open() => {
-                session.push_message(kind, payload);
+                session.push_message(outgoing, payload);
                 inner.sent(self);
             }
             Attempt::Open(_) => return Err(Status::State),
             Attempt::None if is_over => return Err(Status::State),
             _ => {
                 inner.pending_bytes += payload.len();
-                inner.pending.push((kind, payload.to_vec()));
+                inner.pending.push((outgoing, payload.to_vec()));
             }
         }
+        inner.unfinished = (!part.ends()).then_some(kind);
         inner.note_full(self);
         Ok(())
     }
@@ -723,7 +812,8 @@ impl Connection {
         if self.is_forked() {
             return 0;
         }
-        let counters = self.lock().counters;
+        let inner = self.lock();
+        let counters = inner.counters;
         match counter {
             Counter::BytesReceived => counters.bytes_received,
             Counter::BytesSent => counters.bytes_sent,
@@ -734,7 +824,18 @@ impl Connection {
             Counter::PongsReceived => counters.pongs_received,
             Counter::PongsSent => counters.pongs_sent,
             Counter::RoundTripUs => counters.round_trip.as_micros() as u64,
+            Counter::MemoryBytes => inner.memory() as u64,
         }
+    }
+
+    /// The subprotocol that the server chose, from the attempt's handshake on.
+    pub fn subprotocol(&self) -> Option<String> {
+        self.enter().ok()?.negotiated.subprotocol.clone()
+    }
+
+    /// The extensions that the server chose, as it put them.
+    pub fn extensions(&self) -> Option<String> {
+        self.enter().ok()?.negotiated.extensions.clone()
     }
 
     /// The socket's peer, from the attempt's TCP connect on.
@@ -888,6 +989,7 @@ impl Inner {
         self.inbox.attempt += 1;
         self.attempt = Attempt::Starting;
         self.addresses = None;
+        self.negotiated = Negotiated::default();
         self.last_direct = None;
         connection.set_state(State::Connecting);
     }
@@ -973,7 +1075,14 @@ impl Inner {
                 Ok(Progress::Open(opened)) => {
                     let accepted = opened.accepted;
                     let fd = opened.transport.as_raw_fd();
-                    match Session::new(opened.transport, opened.received, &self.config, turn.now) {
+                    let session = Session::new(
+                        opened.transport,
+                        opened.received,
+                        accepted.negotiated.deflate.as_ref(),
+                        &self.config,
+                        turn.now,
+                    );
+                    match session {
                         Ok(session) => self.open(session, fd, accepted, connection),
                         Err(failure) => {
                             self.end(connection, |_| End::failed(failure, Phase::Upgrade));
@@ -998,10 +1107,11 @@ impl Inner {
         connection: &Connection,
     ) {
         connection.socket.store(socket, Ordering::Relaxed);
-        for (kind, payload) in std::mem::take(&mut self.pending) {
-            session.push_message(kind, &payload);
+        for (outgoing, payload) in std::mem::take(&mut self.pending) {
+            session.push_message(outgoing, &payload);
         }
         self.pending_bytes = 0;
+        self.negotiated = accepted.negotiated;
         self.inbox.push(EventKind::Handshake {
             status: accepted.status,
             head: accepted.head,
@@ -1071,7 +1181,8 @@ impl Inner {
             code: end.code,
             reason: end.reason,
             clean: end.clean,
-            unsent: unsent + self.pending.len() as u64,
+            by_peer: end.by_peer,
+            unsent: unsent + self.pending_messages(),
         });
         // What was held is delivered: nothing may follow the close.
         self.paused = false;
@@ -1081,7 +1192,16 @@ impl Inner {
         self.settle(connection);
     }
 
+    fn pending_messages(&self) -> u64 {
+        let ends = self
+            .pending
+            .iter()
+            .filter(|(outgoing, _)| outgoing.part.ends());
+        ends.count() as u64
+    }
+
     fn drop_pending(&mut self) {
+        self.unfinished = None;
         self.pending = Vec::new();
         self.pending_bytes = 0;
         self.full = false;
@@ -1147,6 +1267,15 @@ impl Inner {
             _ => 0,
         };
         self.pending_bytes + queued
+    }
+
+    /// About how many bytes are held, without the connection's own fixed part.
+    fn memory(&self) -> usize {
+        let open = match &self.attempt {
+            Attempt::Open(session) => session.memory(),
+            _ => 0,
+        };
+        self.buffered() + self.inbox.bytes + open
     }
 
     fn note_full(&mut self, connection: &Connection) {

@@ -293,7 +293,7 @@ impl From<WsError> for Failure {
     fn from(error: WsError) -> Self {
         match error {
             WsError::Io(error) => error.into(),
-            WsError::Utf8(_) => Failure::violation(Status::PeerUtf8, 1007, Status::PeerUtf8.text()),
+            WsError::Utf8(_) => Failure::peer_utf8(),
             WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
                 Failure::message_too_big(size as u64, max_size)
             }
@@ -304,6 +304,10 @@ impl From<WsError> for Failure {
 }
 
 impl Failure {
+    pub fn peer_utf8() -> Self {
+        Failure::violation(Status::PeerUtf8, 1007, Status::PeerUtf8.text())
+    }
+
     pub fn message_too_big(size: u64, limit: usize) -> Self {
         Failure::violation(
             Status::MessageTooBig,

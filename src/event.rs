@@ -23,9 +23,10 @@ pub enum EventKind {
         status: u16,
         head: Bytes,
     },
-    /// One whole message.
+    /// One message, or one part of it.
     Message {
         kind: MessageType,
+        part: Part,
         data: Bytes,
     },
     Ping(Bytes),
@@ -48,6 +49,8 @@ pub enum EventKind {
         code: u16,
         reason: String,
         clean: bool,
+        /// The peer's close frame came before ours.
+        by_peer: bool,
         unsent: u64,
     },
 }
@@ -73,6 +76,26 @@ pub enum EventType {
 pub enum MessageType {
     Text = 1,
     Binary = 2,
+}
+
+/// Which part of a message this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Part {
+    Whole = 0,
+    First = 1,
+    More = 2,
+    Last = 3,
+}
+
+impl Part {
+    pub fn begins(self) -> bool {
+        matches!(self, Part::Whole | Part::First)
+    }
+
+    pub fn ends(self) -> bool {
+        matches!(self, Part::Whole | Part::Last)
+    }
 }
 
 impl Event {

@@ -5,8 +5,10 @@ use std::io::{self, ErrorKind, Read, Write};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error as WsError, Message};
 
+use crate::config::Config;
+use crate::deflate::Agreement;
 use crate::error::Failure;
-use crate::event::{EventKind, MessageType};
+use crate::event::{EventKind, MessageType, Part};
 use crate::reader::{PeerClose, Reader};
 use crate::send_queue::{Control, SendQueue};
 
@@ -24,6 +26,8 @@ pub struct Inbound {
     has_large_buffer: bool,
     max_message: usize,
     reader: Reader,
+    /// What the reader has not taken yet, because it was held.
+    rest: Vec<u8>,
 }
 
 /// Where frames come from and go to while tungstenite works.
@@ -58,12 +62,13 @@ impl Write for Pipe<'_, '_> {
 }
 
 impl Inbound {
-    pub fn new(max_frame: usize, max_message: usize) -> Self {
+    pub fn new(config: &Config, agreement: Option<&Agreement>) -> Self {
         Inbound {
-            context: context(IDLE_BUFFER, max_message),
+            context: context(IDLE_BUFFER, config.max_message_size),
             has_large_buffer: false,
-            max_message,
-            reader: Reader::new(max_frame, max_message),
+            max_message: config.max_message_size,
+            reader: Reader::new(config, agreement),
+            rest: Vec::new(),
         }
     }
 
@@ -72,15 +77,54 @@ impl Inbound {
         self.reader.peer_close()
     }
 
-    /// Passes `bytes` through tungstenite and hands over what comes out. Pings
-    /// are answered into `queue` if wanted.
+    /// Whether `receive` has more to hand over without new bytes.
+    pub fn is_held(&self) -> bool {
+        self.reader.is_held()
+    }
+
+    /// Drops what was not handed over and ignores what is still to come.
+    pub fn discard(&mut self) {
+        self.rest = Vec::new();
+        self.reader.close();
+    }
+
+    /// About how many bytes are held for a message under way.
+    pub fn memory(&self) -> usize {
+        self.rest.capacity() + self.reader.memory()
+    }
+
+    /// Takes `bytes` and hands over what comes of them, and of those before that
+    /// were held. Pings are answered into `queue` if wanted.
     pub fn receive(
         &mut self,
-        mut bytes: &[u8],
+        bytes: &[u8],
         queue: &mut SendQueue,
         answer_pings: bool,
         take: &mut dyn FnMut(EventKind),
     ) -> Result<(), Failure> {
+        self.reader.grant();
+        if self.rest.is_empty() {
+            let left = self.pass(bytes, queue, answer_pings, take)?;
+            self.rest.extend_from_slice(left);
+            return Ok(());
+        }
+        let mut rest = std::mem::take(&mut self.rest);
+        rest.extend_from_slice(bytes);
+        let left = self.pass(&rest, queue, answer_pings, take)?.len();
+        rest.drain(..rest.len() - left);
+        self.rest = rest;
+        Ok(())
+    }
+
+    /// Passes `bytes` through the reader and tungstenite until they are used up
+    /// or the reader is held; returns those that are left.
+    fn pass<'a>(
+        &mut self,
+        mut bytes: &'a [u8],
+        queue: &mut SendQueue,
+        answer_pings: bool,
+        take: &mut dyn FnMut(EventKind),
+    ) -> Result<&'a [u8], Failure> {
         if bytes.len() >= BUSY_READ && !self.has_large_buffer && self.reader.is_at_rest() {
             self.context = context(BUSY_BUFFER, self.max_message);
             self.has_large_buffer = true;
@@ -109,15 +153,26 @@ impl Inbound {
                     // The reader has noted the frame and drops what follows it.
                     // The session answers: tungstenite would replace the code 1014.
                     pipe.lane = None;
-                    return Ok(self.context.flush(&mut pipe)?);
+                    self.context.flush(&mut pipe)?;
+                    return Ok(&[]);
                 }
                 // Never comes out of a read.
                 Ok(Message::Frame(_)) => continue,
-                Err(WsError::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(WsError::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    match pipe.reader.take_event() {
+                        Some(event) => take(event),
+                        None => return Ok(bytes),
+                    }
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
             self.has_large_buffer |= data.len() > IDLE_BUFFER;
-            take(EventKind::Message { kind, data });
+            take(EventKind::Message {
+                kind,
+                part: Part::Whole,
+                data,
+            });
         }
     }
 

@@ -15,6 +15,8 @@ pub mod event_loop;
 pub mod ffi;
 pub mod http;
 
+mod assembly;
+mod deflate;
 mod helpers;
 mod inbound;
 mod reactor;

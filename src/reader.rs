@@ -4,18 +4,27 @@
 //! header as soon as it is complete, so that a violation is noticed without
 //! waiting for a payload. Payloads are tungstenite's to judge: a text frame of
 //! which only a part has arrived is passed on as smaller fragments, which
-//! makes tungstenite fail at exactly the first byte that is not UTF-8.
+//! makes tungstenite fail at exactly the first byte that is not UTF-8. What
+//! tungstenite cannot do, inflating and delivery in parts, is `assembly`'s.
 
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::config::{MAX_CONTROL_PAYLOAD, MAX_FRAGMENTS};
+use crate::assembly::Assembly;
+use crate::config::{Config, MAX_CONTROL_PAYLOAD};
+use crate::deflate::Agreement;
 use crate::error::{Failure, Status};
+use crate::event::{EventKind, MessageType};
 
 /// The largest header of a frame: two bytes, eight of length, four of mask.
 const MAX_HEADER: usize = 14;
 /// The largest fragment a partial text frame is passed on in.
 const FRAGMENT: u64 = 16 << 10;
+/// How much a grant lets grow: little data may inflate to a lot, and the receive
+/// limit and other connections must have their turn.
+const GRANT: usize = 256 << 10;
+/// The bit that marks a compressed message (RFC 7692 §6).
+const RSV1: u8 = 0x40;
 
 /// The first nibble's bits and the length of one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +34,8 @@ struct Frame {
     opcode: u8,
     masked: bool,
     length: u64,
+    /// The length stands in the fewest bytes that hold it.
+    is_minimal: bool,
     header_size: usize,
 }
 
@@ -51,6 +62,11 @@ impl Frame {
             opcode: first & 0x0f,
             masked: second & 0x80 != 0,
             length,
+            is_minimal: match length_size {
+                0 => true,
+                2 => length > 125,
+                _ => length > 0xffff,
+            },
             header_size: 2 + length_size,
         })
     }
@@ -76,6 +92,11 @@ enum State {
         rest: Option<Text>,
     },
     Text(Text),
+    /// Payload bytes that the reader's own assembly takes.
+    Own {
+        left: u64,
+        fin: bool,
+    },
     /// After the peer's close frame nothing counts (RFC 6455 §5.5.1).
     Closed,
 }
@@ -92,6 +113,7 @@ struct Text {
 #[derive(Debug, Clone, Copy)]
 struct Message {
     is_text: bool,
+    is_compressed: bool,
     size: u64,
     fragments: usize,
 }
@@ -139,12 +161,18 @@ pub struct Reader {
     message: Option<Message>,
     failed: Option<Failure>,
     peer_close: Option<PeerClose>,
+    assembly: Assembly,
+    /// What the assembly has made.
+    event: Option<EventKind>,
+    /// How much more the assembly may grow.
+    grant: usize,
     max_frame: usize,
     max_message: usize,
+    max_fragments: usize,
 }
 
 impl Reader {
-    pub fn new(max_frame: usize, max_message: usize) -> Self {
+    pub fn new(config: &Config, agreement: Option<&Agreement>) -> Self {
         Reader {
             state: State::Header,
             head: [0; MAX_HEADER],
@@ -157,8 +185,12 @@ impl Reader {
             message: None,
             failed: None,
             peer_close: None,
-            max_frame,
-            max_message,
+            assembly: Assembly::new(config, agreement),
+            event: None,
+            grant: 0,
+            max_frame: config.max_frame_size,
+            max_message: config.max_message_size,
+            max_fragments: config.max_fragments,
         }
     }
 
@@ -175,15 +207,47 @@ impl Reader {
             && self.staged.pending().is_empty()
     }
 
-    /// Moves wire bytes from `input` to `target`. 0 means that more input is
-    /// needed. A failure is reported after everything before it was handed out.
+    /// Lets the assembly grow for another while.
+    pub fn grant(&mut self) {
+        self.grant = GRANT;
+    }
+
+    /// Whether reading stopped for want of a grant.
+    pub fn is_held(&self) -> bool {
+        self.grant == 0 && matches!(self.state, State::Own { .. })
+    }
+
+    /// What was made of the wire bytes without tungstenite.
+    pub fn take_event(&mut self) -> Option<EventKind> {
+        self.event.take()
+    }
+
+    /// Ignores everything that is still to come.
+    pub fn close(&mut self) {
+        self.state = State::Closed;
+    }
+
+    /// About how many bytes are held for a message under way.
+    pub fn memory(&self) -> usize {
+        self.assembly.memory()
+    }
+
+    /// Moves wire bytes from `input` to `target`. 0 means that there is an event
+    /// to take, that a grant is needed, or more input. A failure is reported after
+    /// everything before it was handed out.
     pub fn read(&mut self, input: &mut &[u8], target: &mut [u8]) -> Result<usize, Failure> {
         let mut filled = 0;
-        while filled < target.len() {
+        // What was handed out comes before what the reader takes itself.
+        while filled < target.len() && !(filled > 0 && matches!(self.state, State::Own { .. })) {
             let count = match self.step(input, &mut target[filled..]) {
                 Ok(Step::Gave(count)) => count,
                 Ok(Step::Went) => continue,
-                Ok(Step::Starved) => break,
+                Ok(Step::Starved) => {
+                    if filled == 0 && self.event.is_none() {
+                        self.event = self.assembly.part();
+                    }
+                    break;
+                }
                 Err(failure) => {
                     self.failed = Some(failure);
                     break;
@@ -208,6 +272,9 @@ impl Reader {
             self.staged.start += count;
             return Ok(Step::Gave(count));
         }
+        if let State::Own { left, fin } = self.state {
+            return self.own(input, left, fin);
+        }
         if input.is_empty() {
             return Ok(Step::Starved);
         }
@@ -230,11 +297,41 @@ impl Reader {
                 self.fragment(input, text);
                 Ok(Step::Went)
             }
-            State::Closed => {
+            State::Own { .. } | State::Closed => {
                 *input = &[];
                 Ok(Step::Starved)
             }
         }
+    }
+
+    /// Gives the assembly what there is of a frame.
+    fn own(&mut self, input: &mut &[u8], left: u64, fin: bool) -> Result<Step, Failure> {
+        let count = left.min(input.len() as u64) as usize;
+        if self.grant == 0 || (count == 0 && left > 0 && !self.assembly.has_output()) {
+            return Ok(Step::Starved);
+        }
+        let (mut payload, _) = input.split_at(count);
+        let (grown, is_done) = self.assembly.take(&mut payload)?;
+        let taken = count - payload.len();
+        *input = &input[taken..];
+        let left = left - taken as u64;
+        self.grant = self.grant.saturating_sub(grown);
+        self.state = State::Own { left, fin };
+        if self.assembly.is_full() {
+            return Ok(Step::Starved);
+        }
+        if is_done && left == 0 {
+            if fin {
+                self.event = self.assembly.finish()?;
+            }
+            if !fin || self.event.is_some() {
+                self.state = State::Header;
+            }
+        }
+        Ok(match self.event {
+            Some(_) => Step::Starved,
+            None => Step::Went,
+        })
     }
 
     /// Completes and judges the next header.
@@ -257,12 +354,19 @@ impl Reader {
     /// Everything that a header alone can violate.
     fn judge(&self, frame: &Frame) -> Result<(), Failure> {
         let message = self.message.filter(|_| !frame.is_control());
+        let allowed = match frame.opcode {
+            TEXT | BINARY if self.assembly.can_inflate() => RSV1,
+            _ => 0,
+        };
         let fault = match frame.opcode {
-            _ if frame.rsv != 0 => "a frame has reserved bits set (RFC 6455 5.2)",
+            _ if frame.rsv & !allowed != 0 => "a frame has reserved bits set (RFC 6455 5.2)",
             3..=7 | 11.. => "a frame has a reserved opcode (RFC 6455 5.2)",
             _ if frame.masked => "a frame is masked (RFC 6455 5.1)",
             _ if frame.length >> 63 != 0 => {
                 "a frame's length has its highest bit set (RFC 6455 5.2)"
+            }
+            _ if !frame.is_minimal => {
+                "a frame's length is encoded in more bytes than it needs (RFC 6455 5.2)"
             }
             CLOSE..=PONG if !frame.fin => "a control frame is fragmented (RFC 6455 5.5)",
             CLOSE..=PONG if frame.length > MAX_CONTROL_PAYLOAD as u64 => {
@@ -283,11 +387,13 @@ impl Reader {
             return Err(Failure::message_too_big(frame.length, self.max_frame));
         }
         let size = frame.length + message.map_or(0, |message| message.size);
-        if size > self.max_message as u64 {
+        // Of a compressed message the inflated size counts, which is not known yet.
+        let is_compressed = message.map_or(frame.rsv != 0, |message| message.is_compressed);
+        if size > self.max_message as u64 && !is_compressed {
             return Err(Failure::message_too_big(size, self.max_message));
         }
-        if message.is_some_and(|message| message.fragments >= MAX_FRAGMENTS) {
-            let text = format!("a message has over {MAX_FRAGMENTS} fragments");
+        if message.is_some_and(|message| message.fragments >= self.max_fragments) {
+            let text = format!("a message has over {} fragments", self.max_fragments);
             return Err(Failure::violation(Status::MessageTooBig, 1009, text));
         }
         Ok(())
@@ -296,8 +402,8 @@ impl Reader {
     /// Follows an accepted header.
     fn begin(&mut self, frame: &Frame, input: &[u8]) {
         let header = self.head;
-        self.staged.set(&header[..frame.header_size]);
         if frame.is_control() {
+            self.staged.set(&header[..frame.header_size]);
             self.state = State::Control {
                 missing: frame.length as usize,
             };
@@ -310,10 +416,28 @@ impl Reader {
             is_text: self
                 .message
                 .map_or(frame.opcode == TEXT, |message| message.is_text),
+            is_compressed: self
+                .message
+                .map_or(frame.rsv != 0, |message| message.is_compressed),
             size: self.message.map_or(0, |message| message.size) + frame.length,
             fragments: self.message.map_or(0, |message| message.fragments) + 1,
         };
         self.message = (!frame.fin).then_some(message);
+        if self.assembly.wants(message.is_compressed) {
+            if message.fragments == 1 {
+                let kind = match message.is_text {
+                    true => MessageType::Text,
+                    false => MessageType::Binary,
+                };
+                self.assembly.begin(kind, message.is_compressed);
+            }
+            self.state = State::Own {
+                left: frame.length,
+                fin: frame.fin,
+            };
+            return;
+        }
+        self.staged.set(&header[..frame.header_size]);
         let is_partial = (input.len() as u64) < frame.length;
         self.state = if message.is_text && is_partial {
             self.staged.set(&[]);
@@ -405,25 +529,53 @@ fn give(source: &mut &[u8], target: &mut [u8], limit: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deflate::Deflater;
+    use crate::event::Part;
 
     const LIMIT: usize = 1 << 20;
+    const FRAGMENTS: usize = 1000;
+
+    fn reader(change: impl FnOnce(&mut Config), agreement: Option<&Agreement>) -> Reader {
+        let mut config = Config::new("ws://host").unwrap();
+        config.max_frame_size = LIMIT;
+        config.max_message_size = LIMIT;
+        config.max_fragments = FRAGMENTS;
+        change(&mut config);
+        Reader::new(&config, agreement)
+    }
 
     /// Feeds `wire` in pieces of `piece` bytes and returns what came out.
     fn run(wire: &[u8], piece: usize, target: usize) -> (Vec<u8>, Option<Failure>, Reader) {
-        let mut reader = Reader::new(LIMIT, LIMIT);
+        let mut reader = reader(|_| {}, None);
+        let (out, failure) = feed(&mut reader, wire, piece, target, &mut |_| {});
+        (out, failure, reader)
+    }
+
+    fn feed(
+        reader: &mut Reader,
+        wire: &[u8],
+        piece: usize,
+        target: usize,
+        take: &mut dyn FnMut(EventKind),
+    ) -> (Vec<u8>, Option<Failure>) {
         let mut out = Vec::new();
         let mut buffer = vec![0; target];
         for mut input in wire.chunks(piece) {
             loop {
+                reader.grant();
                 match reader.read(&mut input, &mut buffer) {
-                    Ok(0) => break,
+                    Ok(0) => match reader.take_event() {
+                        Some(event) => take(event),
+                        None if reader.is_held() => {}
+                        None => break,
+                    },
                     Ok(count) => out.extend_from_slice(&buffer[..count]),
-                    Err(failure) => return (out, Some(failure), reader),
+                    Err(failure) => return (out, Some(failure)),
                 }
             }
             assert!(input.is_empty());
         }
-        (out, None, reader)
+        (out, None)
     }
 
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -500,7 +652,9 @@ mod tests {
 
     #[test]
     fn a_violation_is_noticed_with_the_header() {
-        let cases: [(&[u8], Status); 12] = [
+        let cases: [(&[u8], Status); 14] = [
+            (&[0x82, 126, 0, 125], Status::Protocol),
+            (&[0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff], Status::Protocol),
             (&[0xc1, 1], Status::Protocol),
             (&[0xa1, 1], Status::Protocol),
             (&[0x83, 1], Status::Protocol),
@@ -525,10 +679,162 @@ mod tests {
         }
     }
 
+    const AGREEMENT: Agreement = Agreement {
+        client_no_context_takeover: false,
+        server_no_context_takeover: false,
+        client_window_bits: 15,
+        server_window_bits: 15,
+    };
+
+    fn deflated(payload: &[u8]) -> Vec<u8> {
+        let settings = crate::config::Deflate::default();
+        Deflater::new(&settings, &AGREEMENT).deflate(payload, true)
+    }
+
+    /// Messages in frames of every kind, and what must come of them.
+    fn mixture() -> (Vec<u8>, Vec<(MessageType, Vec<u8>)>) {
+        let long: Vec<u8> = (0..30_000_u32)
+            .flat_map(|i| (i * i % 9973).to_string().into_bytes())
+            .collect();
+        let long_deflated = deflated(&long);
+        let (start, end) = long_deflated.split_at(long_deflated.len() / 3);
+        let umlauts = "\u{fc}\u{df}\u{20ac}".repeat(12_000);
+        let wire = [
+            frame(0xc1, &deflated(b"hello")),
+            frame(0x89, b"ping"),
+            frame(0x82, &[7; 300]),
+            frame(0x41, start),
+            frame(0x89, b"ping"),
+            frame(0x00, b""),
+            frame(0x80, end),
+            frame(0xc1, &deflated(umlauts.as_bytes())),
+            frame(0x81, umlauts.as_bytes()),
+            frame(0x01, b""),
+            frame(0x80, b""),
+            frame(0xc2, &[0]),
+        ];
+        let messages = vec![
+            (MessageType::Text, b"hello".to_vec()),
+            (MessageType::Binary, vec![7; 300]),
+            (MessageType::Text, long),
+            (MessageType::Text, umlauts.clone().into()),
+            (MessageType::Text, umlauts.into()),
+            (MessageType::Text, Vec::new()),
+            (MessageType::Binary, Vec::new()),
+        ];
+        (wire.concat(), messages)
+    }
+
+    #[test]
+    fn compressed_messages_survive_any_split() {
+        let (wire, expected) = mixture();
+        for piece in [1, 2, 3, 7, 64, 1000, 65_536, wire.len()] {
+            let mut reader = reader(|_| {}, Some(&AGREEMENT));
+            let mut got = Vec::new();
+            let mut take = |event| {
+                if let EventKind::Message { kind, part, data } = event {
+                    assert_eq!(part, Part::Whole);
+                    got.push((kind, data.to_vec()));
+                }
+            };
+            let (plain, failure) = feed(&mut reader, &wire, piece, 1024, &mut take);
+            assert_eq!(failure, None);
+            let plain = messages(&plain);
+            assert_eq!(plain.iter().filter(|(opcode, _)| *opcode == 9).count(), 2);
+            assert_eq!(got.len() + plain.len() - 2, expected.len());
+            let compressed = expected.iter().enumerate();
+            let compressed = compressed.filter(|(index, _)| [0, 2, 3, 6].contains(index));
+            assert!(compressed.map(|(_, message)| message).eq(&got));
+            assert!(reader.is_at_rest());
+        }
+    }
+
+    #[test]
+    fn messages_come_in_parts_if_wanted() {
+        let (wire, expected) = mixture();
+        for piece in [1, 2, 3, 7, 64, 1000, 65_536, wire.len()] {
+            let mut reader = reader(|config| config.streaming = true, Some(&AGREEMENT));
+            let mut got: Vec<(MessageType, Vec<u8>)> = Vec::new();
+            let mut is_open = false;
+            let mut take = |event| {
+                if let EventKind::Message { kind, part, data } = event {
+                    assert_eq!(part.begins(), !is_open);
+                    assert!(kind == MessageType::Binary || std::str::from_utf8(&data).is_ok());
+                    assert!(data.len() < 100_000);
+                    match part.begins() {
+                        true => got.push((kind, data.to_vec())),
+                        false => got.last_mut().unwrap().1.extend_from_slice(&data),
+                    }
+                    is_open = !part.ends();
+                }
+            };
+            let (plain, failure) = feed(&mut reader, &wire, piece, 1024, &mut take);
+            assert_eq!(failure, None);
+            assert_eq!(messages(&plain).len(), 2);
+            assert!(!is_open && got == expected);
+        }
+    }
+
+    #[test]
+    fn inflating_ends_at_the_limits() {
+        let bomb = deflated(&vec![0; 3 << 20]);
+        let small = deflated(&vec![0; 1 << 20]);
+        let limit = |size, ratio| {
+            let change = |config: &mut Config| {
+                config.max_message_size = size;
+                config.deflate.max_ratio = ratio;
+            };
+            reader(change, Some(&AGREEMENT))
+        };
+        for (wire, size, ratio, is_allowed) in [
+            (&bomb, 3 << 20, 2000, true),
+            (&bomb, (3 << 20) - 1, 2000, false),
+            (&bomb, 3 << 20, 200, false),
+            (&small, 1 << 20, 1, true),
+        ] {
+            let (_, failure) = feed(
+                &mut limit(size, ratio),
+                &frame(0xc2, wire),
+                99,
+                64,
+                &mut |_| {},
+            );
+            assert_eq!(
+                failure.map(|failure| failure.close_code),
+                (!is_allowed).then_some(Some(1009))
+            );
+        }
+    }
+
+    #[test]
+    fn a_violation_within_compression_is_noticed() {
+        let cases: [(&[&[u8]], u16); 7] = [
+            (&[&[0xd1, 1]], 1002),
+            (&[&[0xc9, 0]], 1002),
+            (&[&[0x41, 1, 0], &[0xc0, 1]], 1002),
+            (&[&[0x01, 1, 0], &[0xc0, 1]], 1002),
+            (&[&[0xc1, 2, 0xff, 0xff]], 1007),
+            (&[&frame(0xc1, &deflated(b"a\xff"))], 1007),
+            (&[&frame(0xc1, &deflated(b"a\xe2\x82"))], 1007),
+        ];
+        for (wire, code) in cases {
+            let wire = wire.concat();
+            for piece in [1, wire.len()] {
+                let mut reader = reader(|_| {}, Some(&AGREEMENT));
+                let (_, failure) = feed(&mut reader, &wire, piece, 64, &mut |_| {});
+                assert_eq!(
+                    failure.expect("a failure").close_code,
+                    Some(code),
+                    "{wire:?}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn fragments_are_counted() {
         let mut wire = frame(0x01, b"");
-        for _ in 0..MAX_FRAGMENTS {
+        for _ in 0..FRAGMENTS {
             wire.extend(frame(0x00, b""));
         }
         let failure = run(&wire, 4096, 1024).1.expect("a failure");

@@ -8,9 +8,6 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
 use tungstenite::protocol::frame::FrameHeader;
-use tungstenite::protocol::frame::coding::{Data, OpCode};
-
-use crate::event::MessageType;
 
 /// Small frames share chunks of this size; a larger frame has its own.
 const CHUNK: usize = 16 << 10;
@@ -79,22 +76,15 @@ pub struct SendQueue {
 }
 
 impl SendQueue {
-    /// Encodes one whole message, masked (RFC 6455 §5.3).
-    pub fn push_message(&mut self, kind: MessageType, payload: &[u8], mask: [u8; 4]) {
-        let header = FrameHeader {
-            opcode: OpCode::Data(match kind {
-                MessageType::Text => Data::Text,
-                MessageType::Binary => Data::Binary,
-            }),
-            mask: Some(mask),
-            ..FrameHeader::default()
-        };
+    /// Encodes one data frame, masked (RFC 6455 §5.3).
+    pub fn push_data(&mut self, mut header: FrameHeader, payload: &[u8], mask: [u8; 4]) {
+        header.mask = Some(mask);
         let size = header.len(payload.len() as u64) + payload.len();
         let chunk = self.chunk_for(size);
         // Writing to a Vec cannot fail.
         let _ = header.format(payload.len() as u64, chunk);
         append_masked(chunk, payload, mask);
-        self.frame_appended(size, true);
+        self.frame_appended(size, header.is_final);
     }
 
     /// Appends an encoded close frame, behind everything queued.
@@ -328,6 +318,15 @@ fn append_masked(target: &mut Vec<u8>, payload: &[u8], mask: [u8; 4]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tungstenite::protocol::frame::coding::{Data, OpCode};
+
+    fn push(queue: &mut SendQueue, payload: &[u8], mask: [u8; 4]) {
+        let header = FrameHeader {
+            opcode: OpCode::Data(Data::Binary),
+            ..FrameHeader::default()
+        };
+        queue.push_data(header, payload, mask);
+    }
 
     /// Takes at most `room` bytes, then blocks.
     struct Pipe {
@@ -379,7 +378,7 @@ mod tests {
             let payload: Vec<u8> = (0..len).map(|i| i as u8).collect();
             let mask = [1, 2, 3, 4];
             let mut queue = SendQueue::default();
-            queue.push_message(MessageType::Binary, &payload, mask);
+            push(&mut queue, &payload, mask);
             let (wire, written) = flush(&mut queue, usize::MAX);
             assert_eq!(written.messages, 1);
             assert_eq!(wire[0], 0x82);
@@ -404,7 +403,7 @@ mod tests {
     fn a_message_counts_as_sent_with_its_last_byte() {
         let mut queue = SendQueue::default();
         for _ in 0..3 {
-            queue.push_message(MessageType::Text, b"0123456789", [0; 4]);
+            push(&mut queue, b"0123456789", [0; 4]);
         }
         assert_eq!(flush(&mut queue, 31).1.messages, 1);
         assert_eq!((queue.unsent_messages(), queue.len()), (2, 17));
@@ -416,8 +415,8 @@ mod tests {
     #[test]
     fn a_ping_passes_queued_messages_at_a_frame_boundary() {
         let mut queue = SendQueue::default();
-        queue.push_message(MessageType::Text, b"first", [0; 4]);
-        queue.push_message(MessageType::Text, b"second", [0; 4]);
+        push(&mut queue, b"first", [0; 4]);
+        push(&mut queue, b"second", [0; 4]);
         let (start, _) = flush(&mut queue, 3);
         queue.push_control(Control::Ping, b"<ping>");
         let (rest, written) = flush(&mut queue, usize::MAX);
@@ -442,7 +441,7 @@ mod tests {
     #[test]
     fn a_refused_write_is_repeated_before_a_control_frame_where_the_sink_asks() {
         let mut queue = SendQueue::default();
-        queue.push_message(MessageType::Text, b"first", [0; 4]);
+        push(&mut queue, b"first", [0; 4]);
         let mut pipe = Pipe::new(0);
         pipe.repeats = true;
         queue.write_to(&mut pipe, &mut Written::default()).unwrap();
@@ -455,7 +454,7 @@ mod tests {
     fn dropping_keeps_the_frame_that_has_begun() {
         let mut queue = SendQueue::default();
         for _ in 0..4 {
-            queue.push_message(MessageType::Text, &[b'x'; 5000], [0; 4]);
+            push(&mut queue, &[b'x'; 5000], [0; 4]);
         }
         flush(&mut queue, 5008 + 100);
         queue.drop_unstarted();
@@ -471,7 +470,7 @@ mod tests {
     fn an_idle_queue_holds_no_large_buffer() {
         let mut queue = SendQueue::default();
         for _ in 0..10_000 {
-            queue.push_message(MessageType::Text, &[b'x'; 500], [0; 4]);
+            push(&mut queue, &[b'x'; 500], [0; 4]);
         }
         flush(&mut queue, usize::MAX);
         assert!(

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng};
 use tungstenite::Utf8Bytes;
-use tungstenite::protocol::frame::{CloseFrame, Frame};
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
 
 use crate::config::{Config, MAX_CLOSE_REASON, is_wire_close_code};
+use crate::deflate::{Agreement, Deflater};
 use crate::error::{Failure, Phase, Status};
-use crate::event::{EventKind, MessageType};
+use crate::event::{EventKind, MessageType, Part};
 use crate::inbound::Inbound;
 use crate::send_queue::{SendQueue, Written};
 use crate::transport::{Buffers, Received, Transport};
@@ -44,6 +46,8 @@ pub struct End {
     pub code: u16,
     pub reason: String,
     pub clean: bool,
+    /// The peer's close frame came before ours.
+    pub by_peer: bool,
 }
 
 impl End {
@@ -54,6 +58,7 @@ impl End {
             code: CODE_ABNORMAL,
             reason: String::new(),
             clean: false,
+            by_peer: false,
             error: Some(failure),
         }
     }
@@ -81,6 +86,15 @@ enum Stage {
     },
 }
 
+/// What is to be known of a message, or a part of one, to send it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outgoing {
+    pub kind: MessageType,
+    pub part: Part,
+    /// Whether it may be compressed. Of a message in parts the first one says it.
+    pub compress: bool,
+}
+
 /// Liveness of the peer.
 struct Heartbeat {
     next_ping: Option<Instant>,
@@ -97,8 +111,14 @@ pub struct Session {
     transport: Transport,
     inbound: Inbound,
     queue: SendQueue,
+    /// If compression was agreed on.
+    deflater: Option<Deflater>,
+    /// The message that is being sent in parts is compressed.
+    is_deflating: bool,
     masks: StdRng,
     stage: Stage,
+    /// The peer's close frame came before ours.
+    closed_by_peer: bool,
     heartbeat: Heartbeat,
     /// The socket may hold data.
     readable: bool,
@@ -123,6 +143,7 @@ impl Session {
     pub fn new(
         transport: Transport,
         received: Received,
+        agreement: Option<&Agreement>,
         config: &Config,
         now: Instant,
     ) -> Result<Self, Failure> {
@@ -130,10 +151,15 @@ impl Session {
             .map_err(|error| Failure::new(Status::System, format!("no random numbers: {error}")))?;
         Ok(Session {
             transport,
-            inbound: Inbound::new(config.max_frame_size, config.max_message_size),
+            inbound: Inbound::new(config, agreement),
             queue: SendQueue::default(),
+            deflater: agreement
+                .map(|agreement| Deflater::new(&config.deflate, agreement))
+                .filter(Deflater::is_able),
+            is_deflating: false,
             masks,
             stage: Stage::Open,
+            closed_by_peer: false,
             heartbeat: Heartbeat {
                 next_ping: config.ping_interval.map(|interval| now + interval),
                 count: 0,
@@ -181,18 +207,47 @@ impl Session {
 
     /// Whether the session is coming to its end, which a pause must not delay.
     pub fn is_ending(&self) -> bool {
-        self.hung_up || self.has_write_failure() || !self.is_open()
+        self.hung_up || self.ended || self.has_write_failure() || !self.is_open()
     }
 
     /// Whether reading can go on at once.
     pub fn is_readable(&self) -> bool {
-        self.readable && !self.ended
+        self.inbound.is_held() || (self.readable && !self.ended)
     }
 
-    /// Queues a message.
-    pub fn push_message(&mut self, kind: MessageType, payload: &[u8]) {
+    /// Bytes that the open stage holds apart from what is queued to be sent:
+    /// compression contexts and a message under way.
+    pub fn memory(&self) -> usize {
+        self.inbound.memory() + self.deflater.as_ref().map_or(0, Deflater::memory)
+    }
+
+    /// Queues a message or a part of one, compressed if that was agreed on.
+    pub fn push_message(&mut self, outgoing: Outgoing, payload: &[u8]) {
+        let Outgoing { kind, part, .. } = outgoing;
+        let mut header = FrameHeader {
+            is_final: part.ends(),
+            opcode: OpCode::Data(match kind {
+                _ if !part.begins() => Data::Continue,
+                MessageType::Text => Data::Text,
+                MessageType::Binary => Data::Binary,
+            }),
+            ..FrameHeader::default()
+        };
+        if part.begins() {
+            self.is_deflating = outgoing.compress
+                && self.deflater.as_ref().is_some_and(|deflater| {
+                    part == Part::First || deflater.is_worth(payload.len())
+                });
+            header.rsv1 = self.is_deflating;
+        }
         let mask = self.masks.next_u32().to_ne_bytes();
-        self.queue.push_message(kind, payload, mask);
+        match &mut self.deflater {
+            Some(deflater) if self.is_deflating => {
+                let data = deflater.deflate(payload, part.ends());
+                self.queue.push_data(header, &data, mask);
+            }
+            _ => self.queue.push_data(header, payload, mask),
+        }
     }
 
     /// Queues a ping.
@@ -245,11 +300,12 @@ impl Session {
         self.hung_up |= ready.hung_up;
     }
 
-    /// Takes the bytes that came with the answer to the upgrade.
+    /// Takes bytes that came with the answer to the upgrade, or none for those
+    /// that are held.
     pub fn feed(
         &mut self,
         bytes: &[u8],
-        auto_pong: bool,
+        answer_pings: bool,
         counters: &mut Counters,
         emit: &mut dyn FnMut(EventKind),
     ) {
@@ -259,13 +315,13 @@ impl Session {
         };
         let result = self
             .inbound
-            .receive(bytes, &mut self.queue, auto_pong, &mut take);
+            .receive(bytes, &mut self.queue, answer_pings, &mut take);
         if let Err(failure) = result {
             self.fail(failure, emit);
         }
     }
 
-    /// Reads once from the socket.
+    /// Takes what the inbound half still holds, or reads once from the socket.
     pub fn read(
         &mut self,
         buffers: &mut Buffers,
@@ -273,9 +329,12 @@ impl Session {
         counters: &mut Counters,
         emit: &mut dyn FnMut(EventKind),
     ) {
-        self.readable = false;
         // Nothing may follow our close frame (RFC 6455 §5.5.1).
         let answer_pings = auto_pong && self.is_open();
+        if self.inbound.is_held() {
+            return self.feed(&[], answer_pings, counters, emit);
+        }
+        self.readable = false;
         let mut failed = matches!(self.stage, Stage::Draining { .. });
         let mut violation = None;
         let mut any = false;
@@ -341,7 +400,7 @@ impl Session {
             self.write_shut = true;
             self.transport.shutdown_write();
         }
-        if self.ended {
+        if self.ended && !self.inbound.is_held() {
             return Some(self.end(both));
         }
         if self.write_failure.is_some() && !self.is_readable() {
@@ -429,6 +488,7 @@ impl Session {
         if !self.is_open() {
             return;
         }
+        self.closed_by_peer = true;
         self.push_close_frame(code, "");
         self.stage = Stage::Closing {
             deadline: self.close_timeout.map(|timeout| now + timeout),
@@ -448,6 +508,7 @@ impl Session {
             text: failure.text.clone(),
         });
         let was_open = self.is_open();
+        self.inbound.discard();
         self.queue.drop_unstarted();
         if let (true, Some(code)) = (was_open, failure.close_code) {
             let reason = &failure.text[..failure.text.floor_char_boundary(MAX_CLOSE_REASON)];
@@ -489,6 +550,7 @@ impl Session {
                 code: close.code.unwrap_or(CODE_NONE),
                 reason: String::from_utf8_lossy(&close.reason).into_owned(),
                 clean: both,
+                by_peer: self.closed_by_peer,
             },
             None => {
                 let failure = self.write_failure.take();
@@ -501,7 +563,9 @@ impl Session {
 /// Counts what was received, and times the answer to a ping.
 fn note_received(kind: &EventKind, counters: &mut Counters, heartbeat: &mut Heartbeat) {
     match kind {
-        EventKind::Message { .. } => counters.messages_received += 1,
+        EventKind::Message { part, .. } => {
+            counters.messages_received += u64::from(part.ends());
+        }
         EventKind::Ping(_) => counters.pings_received += 1,
         EventKind::Pong(payload) => {
             counters.pongs_received += 1;

@@ -152,8 +152,10 @@ const NO_EVENT: wsc_event_t = wsc_event_t {
     message_type: 0,
     code: 0,
     clean: 0,
+    part: 0,
+    by_peer: 0,
     reserved0: 0,
-    reserved: [0; 4],
+    reserved: [0; 3],
 };
 
 /// Servers for connections that are to stay in a state.
@@ -334,6 +336,30 @@ fn functions() -> BTreeMap<&'static str, Call> {
         ("wsc_conn_set_max_frame_size", |h| unsafe {
             wsc_conn_set_max_frame_size(h.conn, 1 << 20).into()
         }),
+        ("wsc_conn_set_max_fragments", |h| unsafe {
+            wsc_conn_set_max_fragments(h.conn, 1000).into()
+        }),
+        ("wsc_conn_set_streaming", |h| unsafe {
+            wsc_conn_set_streaming(h.conn, true).into()
+        }),
+        ("wsc_conn_set_deflate", |h| unsafe {
+            wsc_conn_set_deflate(h.conn, true).into()
+        }),
+        ("wsc_conn_set_deflate_level", |h| unsafe {
+            wsc_conn_set_deflate_level(h.conn, 9).into()
+        }),
+        ("wsc_conn_set_deflate_threshold", |h| unsafe {
+            wsc_conn_set_deflate_threshold(h.conn, 0).into()
+        }),
+        ("wsc_conn_set_deflate_window_bits", |h| unsafe {
+            wsc_conn_set_deflate_window_bits(h.conn, 9, 8).into()
+        }),
+        ("wsc_conn_set_deflate_no_context_takeover", |h| unsafe {
+            wsc_conn_set_deflate_no_context_takeover(h.conn, true, false).into()
+        }),
+        ("wsc_conn_set_deflate_max_ratio", |h| unsafe {
+            wsc_conn_set_deflate_max_ratio(h.conn, 1000).into()
+        }),
         ("wsc_conn_set_max_header_size", |h| unsafe {
             wsc_conn_set_max_header_size(h.conn, 1 << 16).into()
         }),
@@ -382,6 +408,9 @@ fn functions() -> BTreeMap<&'static str, Call> {
         ("wsc_conn_send_binary", |h| unsafe {
             wsc_conn_send_binary(h.conn, TEXT, 4).into()
         }),
+        ("wsc_conn_send_message", |h| unsafe {
+            wsc_conn_send_message(h.conn, 1, 0, 1, TEXT, 4).into()
+        }),
         ("wsc_conn_ping", |h| unsafe {
             wsc_conn_ping(h.conn, TEXT, 4).into()
         }),
@@ -411,6 +440,14 @@ fn functions() -> BTreeMap<&'static str, Call> {
         ("wsc_conn_local_address", |h| unsafe {
             let mut buffer = [0; 64];
             wsc_conn_local_address(h.conn, buffer.as_mut_ptr(), 64).into()
+        }),
+        ("wsc_conn_subprotocol", |h| unsafe {
+            let mut buffer = [0; 64];
+            wsc_conn_subprotocol(h.conn, buffer.as_mut_ptr(), 64).into()
+        }),
+        ("wsc_conn_extensions", |h| unsafe {
+            let mut buffer = [0; 64];
+            wsc_conn_extensions(h.conn, buffer.as_mut_ptr(), 64).into()
         }),
         ("wsc_http_header", |_| unsafe {
             let (mut value, mut len) = (null(), 0);
@@ -517,12 +554,15 @@ fn null_arguments() {
             ("send", wsc_conn_send(h.conn, null(), 1)),
             ("text", wsc_conn_send_text(h.conn, null(), 1)),
             ("binary", wsc_conn_send_binary(h.conn, null(), 1)),
+            ("message", wsc_conn_send_message(h.conn, 2, 0, 0, null(), 1)),
             ("ping", wsc_conn_ping(h.conn, null(), 1)),
             ("pong", wsc_conn_pong(h.conn, null(), 1)),
             ("reason", wsc_conn_close(h.conn, 1000, null(), 1)),
             ("counter", wsc_conn_counter(h.conn, 1, null_mut())),
             ("peer", wsc_conn_peer_address(h.conn, null_mut(), 64)),
             ("local", wsc_conn_local_address(h.conn, null_mut(), 64)),
+            ("subprotocol", wsc_conn_subprotocol(h.conn, null_mut(), 64)),
+            ("extensions", wsc_conn_extensions(h.conn, null_mut(), 64)),
             (
                 "header head",
                 wsc_http_header(null(), 1, name, 0, part, size),
@@ -631,6 +671,10 @@ fn bad_utf8() {
         assert_eq!(wsc_conn_send(h.conn, data, len), WSC_ERR_UTF8);
         assert_eq!(wsc_conn_send_text(h.conn, data, len), WSC_ERR_UTF8);
         assert_eq!(
+            wsc_conn_send_message(h.conn, 1, 1, 0, data, len),
+            WSC_ERR_UTF8
+        );
+        assert_eq!(
             wsc_conn_close(h.conn, 1000, data, len),
             WSC_ERR_CLOSE_REASON
         );
@@ -704,9 +748,11 @@ const TIMES: [SetNumber<i32>; 5] = [
     wsc_conn_set_close_timeout,
 ];
 
-const SIZES: [SetNumber<usize>; 5] = [
+const SIZES: [SetNumber<usize>; 7] = [
     wsc_conn_set_max_message_size,
     wsc_conn_set_max_frame_size,
+    wsc_conn_set_max_fragments,
+    wsc_conn_set_deflate_max_ratio,
     wsc_conn_set_max_header_size,
     wsc_conn_set_send_queue_limit,
     wsc_conn_set_receive_queue_limit,
@@ -728,15 +774,31 @@ fn numbers_out_of_range() {
                 WSC_ERR_INVALID
             );
         }
-        for counter in [-1, 0, 10, i32::MIN, i32::MAX] {
+        for counter in [-1, 0, 11, i32::MIN, i32::MAX] {
             assert_eq!(
                 wsc_conn_counter(h.conn, counter, &mut value),
                 WSC_ERR_INVALID
             );
         }
-        for counter in 1..10 {
+        for counter in 1..11 {
             assert_eq!(wsc_conn_counter(h.conn, counter, &mut value), WSC_OK);
             assert_eq!(value, 0);
+        }
+        for level in [-1, 0, 10, i32::MIN, i32::MAX] {
+            assert_eq!(wsc_conn_set_deflate_level(h.conn, level), WSC_ERR_INVALID);
+        }
+        for (client, server) in [(8, 15), (16, 15), (15, 7), (15, 16), (-1, 9), (271, 9)] {
+            assert_eq!(
+                wsc_conn_set_deflate_window_bits(h.conn, client, server),
+                WSC_ERR_INVALID
+            );
+        }
+        for (message_type, part, flags) in [(0, 0, 0), (3, 0, 0), (1, -1, 0), (1, 4, 0), (1, 0, 2)]
+        {
+            assert_eq!(
+                wsc_conn_send_message(h.conn, message_type, part, flags, null(), 0),
+                WSC_ERR_INVALID
+            );
         }
         for set in TIMES {
             for ms in [0, -2, i32::MIN] {
@@ -886,6 +948,8 @@ fn expected(state: wsc_state_t, name: &str) -> Answer {
         ("wsc_conn_peer_address" | "wsc_conn_local_address", WSC_STATE_INITIAL) => {
             Status(WSC_ERR_NOT_FOUND)
         }
+        // The silent server chose none.
+        ("wsc_conn_subprotocol" | "wsc_conn_extensions", _) => Status(WSC_ERR_NOT_FOUND),
         ("wsc_conn_state", WSC_STATE_CLOSED) => Nothing,
         ("wsc_loop_free" | "wsc_conn_free" | "wsc_conn_buffered_amount", _) => Nothing,
         ("wsc_version" | "wsc_abi_version" | "wsc_status_str", _) => Something,
@@ -957,6 +1021,7 @@ fn after_the_loop_was_freed() {
                     "wsc_conn_new" => Status(WSC_ERR_NULL),
                     "wsc_conn_counter" => Status(WSC_OK),
                     "wsc_conn_peer_address" | "wsc_conn_local_address" => Status(WSC_ERR_NOT_FOUND),
+                    "wsc_conn_subprotocol" | "wsc_conn_extensions" => Status(WSC_ERR_NOT_FOUND),
                     "wsc_conn_state" => Nothing,
                     "wsc_conn_free" | "wsc_conn_buffered_amount" => Nothing,
                     "wsc_conn_id" => Something,

@@ -296,6 +296,22 @@ fn defaults_in_comments_are_those_of_the_library() {
             bytes(config::DEFAULT_MAX_FRAME_SIZE),
         ),
         (
+            "wsc_conn_set_max_fragments",
+            bytes(config::DEFAULT_MAX_FRAGMENTS),
+        ),
+        (
+            "wsc_conn_set_deflate_level",
+            u64::from(config::DEFAULT_DEFLATE_LEVEL),
+        ),
+        (
+            "wsc_conn_set_deflate_threshold",
+            bytes(config::DEFAULT_DEFLATE_THRESHOLD),
+        ),
+        (
+            "wsc_conn_set_deflate_max_ratio",
+            bytes(config::DEFAULT_DEFLATE_MAX_RATIO),
+        ),
+        (
             "wsc_conn_set_max_header_size",
             bytes(config::DEFAULT_MAX_HEADER_SIZE),
         ),

@@ -25,7 +25,7 @@ use crate::transport::{Buffers, Received, Transport};
 use tls::Connectors;
 use upgrade::Upgrade;
 
-pub use upgrade::Accepted;
+pub use upgrade::{Accepted, Negotiated};
 
 /// What an attempt needs that may block to get.
 pub struct Prepared {

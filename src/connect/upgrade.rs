@@ -10,7 +10,8 @@ use bytes::Bytes;
 use tungstenite::handshake::client::generate_key;
 use tungstenite::handshake::derive_accept_key;
 
-use crate::config::{Config, MAX_REFUSAL_BODY};
+use crate::config::{Config, Deflate, MAX_REFUSAL_BODY};
+use crate::deflate::{self, Agreement};
 use crate::error::{Failure, Status};
 use crate::http::MAX_FIELDS;
 
@@ -20,6 +21,7 @@ pub struct Upgrade {
     sent: usize,
     accept: String,
     subprotocols: Vec<String>,
+    deflate: Deflate,
     max_header: usize,
     received: Vec<u8>,
     /// Bytes of interim answers, which count against the header limit.
@@ -31,8 +33,18 @@ pub struct Upgrade {
 pub struct Accepted {
     pub status: u16,
     pub head: Bytes,
+    pub negotiated: Negotiated,
     /// Bytes that followed the head: the first frames.
     pub rest: Vec<u8>,
+}
+
+/// What the server chose of the offers.
+#[derive(Default)]
+pub struct Negotiated {
+    pub subprotocol: Option<String>,
+    /// As the server put it.
+    pub extensions: Option<String>,
+    pub deflate: Option<Agreement>,
 }
 
 /// An answer other than 101, whose body is being read.
@@ -52,6 +64,7 @@ impl Upgrade {
             sent: 0,
             accept: derive_accept_key(key.as_bytes()),
             subprotocols: config.subprotocols.clone(),
+            deflate: config.deflate.clone(),
             max_header: config.max_header_size,
             received: Vec::new(),
             interim: 0,
@@ -97,11 +110,12 @@ impl Upgrade {
             };
             match response.code.unwrap_or(0) {
                 101 => {
-                    self.check(&response)?;
+                    let negotiated = self.check(&response)?;
                     let rest = self.received.split_off(size);
                     return Ok(Some(Accepted {
                         status: 101,
                         head: std::mem::take(&mut self.received).into(),
+                        negotiated,
                         rest,
                     }));
                 }
@@ -165,7 +179,7 @@ impl Upgrade {
     }
 
     /// The checks of RFC 6455 §4.1 on a 101 answer.
-    fn check(&self, response: &httparse::Response<'_, '_>) -> Result<(), Failure> {
+    fn check(&self, response: &httparse::Response<'_, '_>) -> Result<Negotiated, Failure> {
         let values = |name: &'static str| {
             response
                 .headers
@@ -200,12 +214,12 @@ impl Upgrade {
         if accepts.next() != Some(self.accept.as_bytes()) || accepts.next().is_some() {
             return Err(Failure::new(Status::Accept, Status::Accept.text()));
         }
-        if let Some(value) = values("Sec-WebSocket-Extensions").next() {
-            let text = format!(
-                "the server chose the extension {}, which was not offered",
-                printable(value)
-            );
-            return Err(Failure::new(Status::ExtensionMismatch, text));
+        let mut negotiated = Negotiated::default();
+        let extensions: Vec<_> = values("Sec-WebSocket-Extensions").map(printable).collect();
+        if !extensions.is_empty() {
+            let answer = extensions.join(", ");
+            negotiated.deflate = Some(self.agree(&answer)?);
+            negotiated.extensions = Some(answer);
         }
         let mut subprotocols = values("Sec-WebSocket-Protocol");
         if let Some(value) = subprotocols.next() {
@@ -220,8 +234,21 @@ impl Upgrade {
                 );
                 return Err(Failure::new(Status::SubprotocolMismatch, text));
             }
+            negotiated.subprotocol = Some(printable(value));
         }
-        Ok(())
+        Ok(negotiated)
+    }
+
+    /// Checks the chosen extensions against the offer (RFC 6455 §9.1).
+    fn agree(&self, answer: &str) -> Result<Agreement, Failure> {
+        let agreement = match self.deflate.enabled {
+            true => Agreement::read(answer, &self.deflate),
+            false => Err(format!(
+                "chose the extension {answer}, which was not offered"
+            )),
+        };
+        agreement
+            .map_err(|fault| Failure::new(Status::ExtensionMismatch, format!("the server {fault}")))
     }
 }
 
@@ -272,6 +299,12 @@ fn request(config: &Config, key: &str) -> Vec<u8> {
         field(
             "Sec-WebSocket-Protocol",
             config.subprotocols.join(", ").as_bytes(),
+        );
+    }
+    if config.deflate.enabled {
+        field(
+            "Sec-WebSocket-Extensions",
+            deflate::offer(&config.deflate).as_bytes(),
         );
     }
     for header in &config.headers {

@@ -25,8 +25,12 @@ use crate::event_loop::Loop;
 /// `wsc_conn_set_auto_pong`, `wsc_conn_set_binary_type`,
 /// `wsc_conn_set_connect_timeout`, `wsc_conn_set_handshake_timeout`,
 /// `wsc_conn_set_close_timeout`, `wsc_conn_set_max_message_size`,
-/// `wsc_conn_set_max_frame_size`, `wsc_conn_set_max_header_size`,
-/// `wsc_conn_set_send_queue_limit`, `wsc_conn_set_receive_queue_limit`.
+/// `wsc_conn_set_max_frame_size`, `wsc_conn_set_max_fragments`,
+/// `wsc_conn_set_max_header_size`, `wsc_conn_set_send_queue_limit`,
+/// `wsc_conn_set_receive_queue_limit`, `wsc_conn_set_streaming`,
+/// `wsc_conn_set_deflate`, `wsc_conn_set_deflate_level`,
+/// `wsc_conn_set_deflate_threshold`, `wsc_conn_set_deflate_window_bits`,
+/// `wsc_conn_set_deflate_no_context_takeover`, `wsc_conn_set_deflate_max_ratio`.
 ///
 /// Callbacks: `wsc_conn_on_connect`, `wsc_conn_on_handshake`,
 /// `wsc_conn_on_message`, `wsc_conn_on_ping`, `wsc_conn_on_pong`,
@@ -34,9 +38,10 @@ use crate::event_loop::Loop;
 /// `wsc_conn_on_close`.
 ///
 /// Traffic: `wsc_conn_send`, `wsc_conn_send_text`, `wsc_conn_send_binary`,
-/// `wsc_conn_ping`, `wsc_conn_pong`, `wsc_conn_flush`, `wsc_conn_pause_recv`,
+/// `wsc_conn_send_message`, `wsc_conn_ping`, `wsc_conn_pong`, `wsc_conn_flush`, `wsc_conn_pause_recv`,
 /// `wsc_conn_resume_recv`, `wsc_conn_buffered_amount`, `wsc_conn_counter`,
-/// `wsc_conn_peer_address`, `wsc_conn_local_address`.
+/// `wsc_conn_peer_address`, `wsc_conn_local_address`, `wsc_conn_subprotocol`,
+/// `wsc_conn_extensions`.
 #[derive(Debug)]
 pub struct wsc_conn_t {
     _opaque: (),

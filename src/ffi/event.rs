@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::ptr;
 
 use crate::error::Phase;
-use crate::event::{Event, EventKind, EventType, MessageType};
+use crate::event::{Event, EventKind, EventType, MessageType, Part};
 
 use super::status::wsc_status_t;
 
@@ -20,7 +20,8 @@ pub enum wsc_event_type_t {
     WSC_EVENT_CONNECT = 1,
     /// The server accepted the upgrade. `data` is its raw response head, `code` 101.
     WSC_EVENT_HANDSHAKE = 2,
-    /// One whole message. `data` is its payload, `message_type` its type.
+    /// One message, or with `wsc_conn_set_streaming` one part of it. `data` is its
+    /// payload, `message_type` its type, `part` its place.
     WSC_EVENT_MESSAGE = 3,
     /// A ping came in. `data` is its payload.
     WSC_EVENT_PING = 4,
@@ -33,8 +34,8 @@ pub enum wsc_event_type_t {
     /// Something failed; CLOSE follows. `status`, `phase`, `data` (a text) say
     /// what, and `code` is the HTTP status if `status` is WSC_ERR_HTTP_STATUS.
     WSC_EVENT_ERROR = 8,
-    /// The attempt is over. `status`, `phase`, `code`, `clean`, `unsent` and
-    /// `data` (the close reason) say how.
+    /// The attempt is over. `status`, `phase`, `code`, `clean`, `by_peer`, `unsent`
+    /// and `data` (the close reason) say how.
     WSC_EVENT_CLOSE = 9,
 }
 
@@ -69,6 +70,32 @@ impl From<MessageType> for wsc_message_type_t {
         match kind {
             MessageType::Text => Self::WSC_MESSAGE_TEXT,
             MessageType::Binary => Self::WSC_MESSAGE_BINARY,
+        }
+    }
+}
+
+/// Which part of a message this is (`part` of `wsc_event_t`, and for
+/// `wsc_conn_send_message`).
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum wsc_part_t {
+    /// All of it.
+    WSC_PART_WHOLE = 0,
+    /// Its beginning; more follows.
+    WSC_PART_FIRST = 1,
+    /// Neither its beginning nor its end.
+    WSC_PART_MORE = 2,
+    /// Its end.
+    WSC_PART_LAST = 3,
+}
+
+impl From<Part> for wsc_part_t {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Whole => Self::WSC_PART_WHOLE,
+            Part::First => Self::WSC_PART_FIRST,
+            Part::More => Self::WSC_PART_MORE,
+            Part::Last => Self::WSC_PART_LAST,
         }
     }
 }
@@ -148,10 +175,14 @@ pub struct wsc_event_t {
     pub code: i32,
     /// CLOSE: 1 if both sides sent a close frame, else 0.
     pub clean: i32,
+    /// MESSAGE: a `wsc_part_t`.
+    pub part: i32,
+    /// CLOSE: 1 if the peer began the close handshake, 0 if we did or nobody.
+    pub by_peer: i32,
     /// 0.
     pub reserved0: i32,
     /// 0.
-    pub reserved: [u64; 4],
+    pub reserved: [u64; 3],
 }
 
 /// The layout is the ABI: bindings read these offsets.
@@ -169,8 +200,10 @@ const _: () = {
     assert!(offset_of!(wsc_event_t, message_type) == 48);
     assert!(offset_of!(wsc_event_t, code) == 52);
     assert!(offset_of!(wsc_event_t, clean) == 56);
-    assert!(offset_of!(wsc_event_t, reserved0) == 60);
-    assert!(offset_of!(wsc_event_t, reserved) == 64);
+    assert!(offset_of!(wsc_event_t, part) == 60);
+    assert!(offset_of!(wsc_event_t, by_peer) == 64);
+    assert!(offset_of!(wsc_event_t, reserved0) == 68);
+    assert!(offset_of!(wsc_event_t, reserved) == 72);
     assert!(size_of::<wsc_event_t>() == 96);
 };
 
@@ -199,8 +232,10 @@ impl From<&Event> for wsc_event_t {
             message_type: 0,
             code: 0,
             clean: 0,
+            part: 0,
+            by_peer: 0,
             reserved0: 0,
-            reserved: [0; 4],
+            reserved: [0; 3],
         };
         match &event.kind {
             EventKind::Connect | EventKind::BufferFull | EventKind::BufferDrain => {
@@ -208,8 +243,9 @@ impl From<&Event> for wsc_event_t {
             }
             EventKind::Ping(_) | EventKind::Pong(_) => {}
             EventKind::Handshake { status, .. } => c.code = i32::from(*status),
-            EventKind::Message { kind, .. } => {
+            EventKind::Message { kind, part, .. } => {
                 c.message_type = wsc_message_type_t::from(*kind) as i32;
+                c.part = wsc_part_t::from(*part) as i32;
             }
             EventKind::Error {
                 status,
@@ -226,6 +262,7 @@ impl From<&Event> for wsc_event_t {
                 phase,
                 code,
                 clean,
+                by_peer,
                 unsent,
                 ..
             } => {
@@ -233,6 +270,7 @@ impl From<&Event> for wsc_event_t {
                 c.phase = wsc_phase_t::from(*phase) as i32;
                 c.code = i32::from(*code);
                 c.clean = i32::from(*clean);
+                c.by_peer = i32::from(*by_peer);
                 c.unsent = *unsent;
             }
         }
@@ -277,6 +315,7 @@ mod tests {
         let text = Bytes::from_static(b"text");
         let message = convert(EventKind::Message {
             kind: MessageType::Text,
+            part: Part::Whole,
             data: text.clone(),
         });
         assert_eq!(
@@ -285,9 +324,10 @@ mod tests {
         );
         let binary = convert(EventKind::Message {
             kind: MessageType::Binary,
+            part: Part::Last,
             data: text,
         });
-        assert_eq!(binary.message_type, 2);
+        assert_eq!((message.part, binary.message_type, binary.part), (0, 2, 3));
 
         let error = convert(EventKind::Error {
             status: Status::HttpStatus,
@@ -312,6 +352,7 @@ mod tests {
             code: 1000,
             reason: "bye".into(),
             clean: true,
+            by_peer: true,
             unsent: 5,
         });
         assert_eq!(
@@ -319,6 +360,7 @@ mod tests {
             (9, 0, 6, 1000)
         );
         assert_eq!((close.clean, close.unsent, close.len), (1, 5, 3));
+        assert_eq!(close.by_peer, 1);
     }
 
     #[test]
@@ -356,6 +398,9 @@ mod tests {
             Phase::Closing,
         ] {
             assert_eq!(wsc_phase_t::from(phase) as i32, phase as i32);
+        }
+        for part in [Part::Whole, Part::First, Part::More, Part::Last] {
+            assert_eq!(wsc_part_t::from(part) as i32, part as i32);
         }
         for kind in [MessageType::Text, MessageType::Binary] {
             assert_eq!(wsc_message_type_t::from(kind) as i32, kind as i32);

@@ -616,3 +616,264 @@ pub unsafe extern "C" fn wsc_conn_set_receive_queue_limit(
         conn.set_receive_queue_limit(limit)
     })
 }
+
+/// Sets of how many frames a received message may consist.
+///
+/// Takes effect with the next attempt. One more fails the attempt with
+/// WSC_ERR_MESSAGE_TOO_BIG and close code 1009.
+///
+/// @param conn   Borrowed. Not NULL.
+/// @param count  Frames. Default 131072.
+///
+/// @retval WSC_OK           Set.
+/// @retval WSC_ERR_NULL     `conn` is NULL.
+/// @retval WSC_ERR_INVALID  `count` is 0.
+/// @retval WSC_ERR_STATE    The loop was freed.
+/// @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_set_max_fragments(
+    conn: *mut wsc_conn_t,
+    count: usize,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        conn.set_max_fragments(count)
+    })
+}
+
+/// Sets whether received messages are delivered in parts.
+///
+/// Takes effect with the next attempt. A message that arrives whole is still one event;
+/// of others each MESSAGE event carries what has come, and its `part` says which part it
+/// is. Text is split between characters and checked as it comes, so parts may have been
+/// delivered before a violation is found. No message is held whole, so the limits that
+/// `wsc_conn_set_max_message_size` and `wsc_conn_set_max_frame_size` set, which still
+/// apply, may be as high as the application likes.
+///
+/// @param conn  Borrowed. Not NULL.
+/// @param on    Whether it is so. Default false.
+///
+/// @retval WSC_OK          Set.
+/// @retval WSC_ERR_NULL    `conn` is NULL.
+/// @retval WSC_ERR_STATE   The loop was freed.
+/// @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_set_streaming(conn: *mut wsc_conn_t, on: bool) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        conn.set_streaming(on)
+    })
+}
+
+/// Sets whether compression is offered: permessage-deflate (RFC 7692).
+///
+/// Takes effect with the next attempt. It is used if the server agrees, see
+/// `wsc_conn_extensions`. It is off unless set: it can cost some 300 KiB for each
+/// connection, and where secrets are compressed together with what others chose, the
+/// length of a message tells about the secrets.
+///
+/// @param conn  Borrowed. Not NULL.
+/// @param on    Whether it is so. Default false.
+///
+/// @retval WSC_OK          Set.
+/// @retval WSC_ERR_NULL    `conn` is NULL.
+/// @retval WSC_ERR_STATE   The loop was freed.
+/// @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_set_deflate(conn: *mut wsc_conn_t, on: bool) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        conn.set_deflate(on)
+    })
+}
+
+/// Sets how hard compression tries.
+///
+/// Takes effect with the next attempt.
+///
+/// @param conn   Borrowed. Not NULL.
+/// @param level  From 1, the fastest, to 9, the smallest. Default 6.
+///
+/// @retval WSC_OK           Set.
+/// @retval WSC_ERR_NULL     `conn` is NULL.
+/// @retval WSC_ERR_INVALID  `level` is not in 1 to 9.
+/// @retval WSC_ERR_STATE    The loop was freed.
+/// @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_set_deflate_level(
+    conn: *mut wsc_conn_t,
+    level: i32,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        conn.set_deflate_level(u32::try_from(level).map_err(|_| Status::Invalid)?)
+    })
+}
+
+/// Sets which messages are too small to be compressed.
+///
+/// Takes effect with the next attempt. A message sent in parts is always compressed.
+///
+/// @param conn  Borrowed. Not NULL.
+/// @param size  Bytes; smaller messages are sent as they are. 0 compresses all. Default 64.
+///
+/// @retval WSC_OK          Set.
+/// @retval WSC_ERR_NULL    `conn` is NULL.
+/// @retval WSC_ERR_STATE   The loop was freed.
+/// @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_set_deflate_threshold(
+    conn: *mut wsc_conn_t,
+    size: usize,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        conn.set_deflate_threshold(size)
+    })
+}
+
+/// Sets how far back compression looks.
+///
+/// Takes effect with the next attempt. Smaller windows need less memory and compress
+/// less. A server that does not agree to its part of it fails the attempt with
+/// WSC_ERR_EXTENSION_MISMATCH.
+///
+/// @param conn    Borrowed. Not NULL.
+/// @param client  9 to 15, the size of the window for what is sent as a power of two.
+/// @param server  8 to 15, the same for what is received. Both 15 at first.
+///
+/// @retval WSC_OK           Set.
+/// @retval WSC_ERR_NULL     `conn` is NULL.
+/// @retval WSC_ERR_INVALID  `client` or `server` is out of range. Nothing was set.
+/// @retval WSC_ERR_STATE    The loop was freed.
+/// @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_set_deflate_window_bits(
+    conn: *mut wsc_conn_t,
+    client: i32,
+    server: i32,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        conn.set_deflate_window_bits(window_bits(client)?, window_bits(server)?)
+    })
+}
+
+/// Sets whether each message is compressed by itself.
+///
+/// Takes effect with the next attempt. Then no memory is held between messages, and
+/// similar messages compress less. A server that does not agree to its part of it fails
+/// the attempt with WSC_ERR_EXTENSION_MISMATCH.
+///
+/// @param conn    Borrowed. Not NULL.
+/// @param client  Whether it is so for what is sent. False at first.
+/// @param server  Whether it is so for what is received. False at first.
+///
+/// @retval WSC_OK          Set.
+/// @retval WSC_ERR_NULL    `conn` is NULL.
+/// @retval WSC_ERR_STATE   The loop was freed.
+/// @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_set_deflate_no_context_takeover(
+    conn: *mut wsc_conn_t,
+    client: bool,
+    server: bool,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        conn.set_deflate_no_context_takeover(client, server)
+    })
+}
+
+/// Sets how many times its size a received message may inflate to.
+///
+/// Takes effect with the next attempt. Above 1 MiB a higher ratio fails the attempt with
+/// WSC_ERR_MESSAGE_TOO_BIG and close code 1009, as a size over
+/// `wsc_conn_set_max_message_size` does.
+///
+/// @param conn   Borrowed. Not NULL.
+/// @param ratio  Inflated size by compressed size; DEFLATE itself ends at 1032. Default 200.
+///
+/// @retval WSC_OK           Set.
+/// @retval WSC_ERR_NULL     `conn` is NULL.
+/// @retval WSC_ERR_INVALID  `ratio` is 0.
+/// @retval WSC_ERR_STATE    The loop was freed.
+/// @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_set_deflate_max_ratio(
+    conn: *mut wsc_conn_t,
+    ratio: usize,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        conn.set_deflate_max_ratio(ratio)
+    })
+}
+
+fn window_bits(value: i32) -> Result<u8, Status> {
+    u8::try_from(value).map_err(|_| Status::Invalid)
+}

@@ -1,13 +1,13 @@
 //! What goes over a connection: sending, receiving, counting.
 
 use std::ffi::{c_char, c_void};
-use std::net::SocketAddr;
 
 use super::boundary::{Handle, Out, bytes, enter, enter_or, write_c_str};
 use super::conn::wsc_conn_t;
 use super::status::wsc_status_t;
 use crate::connection::{Connection, Counter};
 use crate::error::Status;
+use crate::event::{MessageType, Part};
 
 /// What `wsc_conn_counter` tells. Counts run over all attempts of a connection.
 #[repr(C)]
@@ -31,10 +31,13 @@ pub enum wsc_counter_t {
     WSC_COUNTER_PONGS_SENT = 8,
     /// The last measured round trip of a ping, in microseconds; 0 if none was yet.
     WSC_COUNTER_ROUND_TRIP_US = 9,
+    /// No count: the bytes held now for what is queued to be sent, what waits to be
+    /// delivered, a message under way, and compression, the last as an estimate.
+    WSC_COUNTER_MEMORY_BYTES = 10,
 }
 
 fn counter(value: i32) -> Result<Counter, Status> {
-    const ALL: [(wsc_counter_t, Counter); 9] = [
+    const ALL: [(wsc_counter_t, Counter); 10] = [
         (
             wsc_counter_t::WSC_COUNTER_BYTES_RECEIVED,
             Counter::BytesReceived,
@@ -61,6 +64,10 @@ fn counter(value: i32) -> Result<Counter, Status> {
         (
             wsc_counter_t::WSC_COUNTER_ROUND_TRIP_US,
             Counter::RoundTripUs,
+        ),
+        (
+            wsc_counter_t::WSC_COUNTER_MEMORY_BYTES,
+            Counter::MemoryBytes,
         ),
     ];
     let found = ALL.into_iter().find(|(c, _)| *c as i32 == value);
@@ -194,6 +201,102 @@ pub unsafe extern "C" fn wsc_conn_send_binary(
         let conn = unsafe { Connection::retain(conn) }?;
         // SAFETY: as above.
         conn.send_binary(unsafe { bytes(data, len) }?)
+    })
+}
+
+/// Flags of `wsc_conn_send_message`, to be combined with `|`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum wsc_send_t {
+    /// The message is not compressed, whatever was negotiated: for what is
+    /// compressed already, and for secrets.
+    WSC_SEND_NO_COMPRESS = 1,
+}
+
+fn compress(flags: i32) -> Result<bool, Status> {
+    const NO_COMPRESS: i32 = wsc_send_t::WSC_SEND_NO_COMPRESS as i32;
+    match flags {
+        0 => Ok(true),
+        NO_COMPRESS => Ok(false),
+        _ => Err(Status::Invalid),
+    }
+}
+
+fn message_type(value: i32) -> Result<MessageType, Status> {
+    const ALL: [MessageType; 2] = [MessageType::Text, MessageType::Binary];
+    let found = ALL.into_iter().find(|kind| *kind as i32 == value);
+    found.ok_or(Status::Invalid)
+}
+
+fn part(value: i32) -> Result<Part, Status> {
+    const ALL: [Part; 4] = [Part::Whole, Part::First, Part::More, Part::Last];
+    let found = ALL.into_iter().find(|part| *part as i32 == value);
+    found.ok_or(Status::Invalid)
+}
+
+/// Sends one message or one part of a message.
+///
+/// Never blocks. The bytes are copied; messages leave in the order in which calls
+/// returned, at once where the socket takes them. Before the handshake they wait for
+/// it. `WSC_OK` means accepted, not delivered: CLOSE counts what was not handed to the
+/// kernel.
+///
+/// A message in parts begins with WSC_PART_FIRST and ends with WSC_PART_LAST; each part
+/// is one frame. Pings, pongs and a close frame may go out between the parts, other
+/// messages not: until the last part, every other send is refused with WSC_ERR_STATE.
+/// The end of an attempt ends the message too. Its total size has no limit.
+///
+/// @param conn          Borrowed. Not NULL.
+/// @param message_type  A `wsc_message_type_t`, the same for all parts of a message.
+/// @param part          A `wsc_part_t`.
+/// @param flags         0, or `wsc_send_t` values combined. Of a message in parts those
+///                      of the first count.
+/// @param data          Copied. Of a text whole characters in UTF-8, in each part. May
+///                      be NULL if `len` is 0.
+/// @param len           Length of `data` in bytes.
+///
+/// @retval WSC_OK              Accepted.
+/// @retval WSC_ERR_NULL        `conn` is NULL, or `data` is NULL and `len` is not 0.
+/// @retval WSC_ERR_UTF8        A text's `data` is not UTF-8. Nothing was queued.
+/// @retval WSC_ERR_INVALID     `message_type`, `part` or `flags` is none of those,
+///                             `message_type` is not that of the first part, or `len`
+///                             is larger than any object. Nothing was queued.
+/// @retval WSC_ERR_TOO_BIG     `len` exceeds `wsc_conn_set_max_message_size`. Nothing
+///                             was queued.
+/// @retval WSC_ERR_STATE       A message in parts is not finished and this does not
+///                             continue it, or there is none to continue; the attempt
+///                             has ended or was closed and no reconnect is scheduled;
+///                             or the loop was freed. Nothing was queued.
+/// @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
+///                             again after BUFFER_DRAIN.
+/// @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`; `data` is readable for `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_send_message(
+    conn: *mut wsc_conn_t,
+    message_type: i32,
+    part: i32,
+    flags: i32,
+    data: *const c_void,
+    len: usize,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        // SAFETY: as above.
+        let data = unsafe { bytes(data, len) }?;
+        conn.send_message(
+            self::message_type(message_type)?,
+            self::part(part)?,
+            compress(flags)?,
+            data,
+        )
     })
 }
 
@@ -437,7 +540,7 @@ pub unsafe extern "C" fn wsc_conn_peer_address(
         // SAFETY: as this function's Safety section says.
         let conn = unsafe { Connection::retain(conn) }?;
         // SAFETY: as above.
-        unsafe { write_address(buffer, size, &conn, Connection::peer_address) }
+        unsafe { write_known(buffer, size, &conn, Connection::peer_address) }
     })
 }
 
@@ -473,7 +576,80 @@ pub unsafe extern "C" fn wsc_conn_local_address(
         // SAFETY: as this function's Safety section says.
         let conn = unsafe { Connection::retain(conn) }?;
         // SAFETY: as above.
-        unsafe { write_address(buffer, size, &conn, Connection::local_address) }
+        unsafe { write_known(buffer, size, &conn, Connection::local_address) }
+    })
+}
+
+/// Tells the subprotocol that the server chose.
+///
+/// One of those that `wsc_conn_set_subprotocols` offered.
+///
+/// @param conn    Borrowed. Not NULL.
+/// @param buffer  Filled with it and a NUL. Not NULL.
+/// @param size    Its size in bytes.
+///
+/// @retval WSC_OK             Written.
+/// @retval WSC_ERR_NULL       `conn` or `buffer` is NULL.
+/// @retval WSC_ERR_TOO_BIG    `size` is too small. Nothing was written.
+/// @retval WSC_ERR_NOT_FOUND  The server chose none in the last handshake, there was
+///                            none yet, or the loop was freed.
+/// @retval WSC_ERR_FORKED     The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`; `buffer` is writable for `size`
+/// bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_subprotocol(
+    conn: *const wsc_conn_t,
+    buffer: *mut c_char,
+    size: usize,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        // SAFETY: as above.
+        unsafe { write_known(buffer, size, &conn, Connection::subprotocol) }
+    })
+}
+
+/// Tells the extensions that the server chose, with their parameters.
+///
+/// Such as `permessage-deflate; server_no_context_takeover`: the value of the field
+/// `Sec-WebSocket-Extensions` of its answer.
+///
+/// @param conn    Borrowed. Not NULL.
+/// @param buffer  Filled with it and a NUL. Not NULL.
+/// @param size    Its size in bytes.
+///
+/// @retval WSC_OK             Written.
+/// @retval WSC_ERR_NULL       `conn` or `buffer` is NULL.
+/// @retval WSC_ERR_TOO_BIG    `size` is too small. Nothing was written.
+/// @retval WSC_ERR_NOT_FOUND  The server chose none in the last handshake, there was
+///                            none yet, or the loop was freed.
+/// @retval WSC_ERR_FORKED     The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`; `buffer` is writable for `size`
+/// bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_extensions(
+    conn: *const wsc_conn_t,
+    buffer: *mut c_char,
+    size: usize,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        // SAFETY: as above.
+        unsafe { write_known(buffer, size, &conn, Connection::extensions) }
     })
 }
 
@@ -487,17 +663,17 @@ fn in_its_process(conn: &Connection) -> Result<(), Status> {
 
 /// # Safety
 /// `buffer` is NULL or writable for `size` bytes.
-unsafe fn write_address(
+unsafe fn write_known<T: ToString>(
     buffer: *mut c_char,
     size: usize,
     conn: &Connection,
-    address: impl FnOnce(&Connection) -> Option<SocketAddr>,
+    known: impl FnOnce(&Connection) -> Option<T>,
 ) -> Result<(), Status> {
     if buffer.is_null() {
         return Err(Status::Null);
     }
     in_its_process(conn)?;
-    let address = address(conn).ok_or(Status::NotFound)?;
+    let known = known(conn).ok_or(Status::NotFound)?;
     // SAFETY: the caller's promise is the same.
-    unsafe { write_c_str(buffer, size, &address.to_string()) }
+    unsafe { write_c_str(buffer, size, &known.to_string()) }
 }

@@ -240,6 +240,7 @@ pub struct End {
     pub code: u16,
     pub reason: String,
     pub clean: bool,
+    pub by_peer: bool,
     pub unsent: u64,
 }
 
@@ -311,7 +312,7 @@ impl Client {
     #[track_caller]
     pub fn message(&self) -> (MessageType, Bytes) {
         match self.expect(EventType::Message).kind {
-            EventKind::Message { kind, data } => (kind, data),
+            EventKind::Message { kind, data, .. } => (kind, data),
             _ => unreachable!(),
         }
     }
@@ -331,7 +332,7 @@ impl Client {
         let (mut messages, mut error) = (Vec::new(), None);
         loop {
             match self.next().kind {
-                EventKind::Message { kind, data } => {
+                EventKind::Message { kind, data, .. } => {
                     assert!(error.is_none(), "a message after {error:?}");
                     messages.push((kind, data));
                 }
@@ -356,6 +357,7 @@ impl Client {
                     code,
                     reason,
                     clean,
+                    by_peer,
                     unsent,
                 } => {
                     return End {
@@ -366,6 +368,7 @@ impl Client {
                         code,
                         reason,
                         clean,
+                        by_peer,
                         unsent,
                     };
                 }

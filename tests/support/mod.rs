@@ -19,11 +19,13 @@
 #![allow(dead_code, unused_imports)]
 
 mod client;
+mod deflate;
 mod frame;
 mod os;
 mod server;
 
 pub use client::{Client, Drive, End, Failure, Host};
+pub use deflate::{Deflate, deflated};
 pub use frame::{Frame, op};
 pub use os::{
     EdgeWatch, alone, cpu_time, open_fds, raise_fd_limit, readable, resident_bytes, threads,

@@ -21,4 +21,6 @@ enum Counter: int
     case PongsSent = 8;
     /** The last ping's round trip in microseconds; 0 until one was measured. */
     case RoundTripUs = 9;
+    /** No count: the bytes that the connection holds now. */
+    case MemoryBytes = 10;
 }

@@ -79,6 +79,7 @@ typedef enum {
     WSC_COUNTER_PONGS_RECEIVED = 7,
     WSC_COUNTER_PONGS_SENT = 8,
     WSC_COUNTER_ROUND_TRIP_US = 9,
+    WSC_COUNTER_MEMORY_BYTES = 10,
 } wsc_counter_t;
 
 typedef enum {
@@ -99,6 +100,13 @@ typedef enum {
 } wsc_message_type_t;
 
 typedef enum {
+    WSC_PART_WHOLE = 0,
+    WSC_PART_FIRST = 1,
+    WSC_PART_MORE = 2,
+    WSC_PART_LAST = 3,
+} wsc_part_t;
+
+typedef enum {
     WSC_PHASE_NONE = 0,
     WSC_PHASE_DNS = 1,
     WSC_PHASE_TCP = 2,
@@ -108,6 +116,10 @@ typedef enum {
     WSC_PHASE_OPEN = 6,
     WSC_PHASE_CLOSING = 7,
 } wsc_phase_t;
+
+typedef enum {
+    WSC_SEND_NO_COMPRESS = 1,
+} wsc_send_t;
 
 typedef struct wsc_conn_t wsc_conn_t;
 
@@ -125,8 +137,10 @@ typedef struct {
     int32_t message_type;
     int32_t code;
     int32_t clean;
+    int32_t part;
+    int32_t by_peer;
     int32_t reserved0;
-    uint64_t reserved[4];
+    uint64_t reserved[3];
 } wsc_event_t;
 
 typedef void (*wsc_event_fn)(wsc_conn_t *conn, const wsc_event_t *event, void *userdata);
@@ -217,6 +231,22 @@ wsc_status_t wsc_conn_set_send_queue_limit(wsc_conn_t *conn, size_t limit);
 
 wsc_status_t wsc_conn_set_receive_queue_limit(wsc_conn_t *conn, size_t limit);
 
+wsc_status_t wsc_conn_set_max_fragments(wsc_conn_t *conn, size_t count);
+
+wsc_status_t wsc_conn_set_streaming(wsc_conn_t *conn, bool on);
+
+wsc_status_t wsc_conn_set_deflate(wsc_conn_t *conn, bool on);
+
+wsc_status_t wsc_conn_set_deflate_level(wsc_conn_t *conn, int32_t level);
+
+wsc_status_t wsc_conn_set_deflate_threshold(wsc_conn_t *conn, size_t size);
+
+wsc_status_t wsc_conn_set_deflate_window_bits(wsc_conn_t *conn, int32_t client, int32_t server);
+
+wsc_status_t wsc_conn_set_deflate_no_context_takeover(wsc_conn_t *conn, bool client, bool server);
+
+wsc_status_t wsc_conn_set_deflate_max_ratio(wsc_conn_t *conn, size_t ratio);
+
 wsc_status_t wsc_conn_on_connect(wsc_conn_t *conn, wsc_event_fn callback, void *userdata);
 
 wsc_status_t wsc_conn_on_handshake(wsc_conn_t *conn, wsc_event_fn callback, void *userdata);
@@ -243,6 +273,13 @@ wsc_status_t wsc_conn_send_text(wsc_conn_t *conn, const void *text, size_t len);
 
 wsc_status_t wsc_conn_send_binary(wsc_conn_t *conn, const void *data, size_t len);
 
+wsc_status_t wsc_conn_send_message(wsc_conn_t *conn,
+                                   int32_t message_type,
+                                   int32_t part,
+                                   int32_t flags,
+                                   const void *data,
+                                   size_t len);
+
 wsc_status_t wsc_conn_ping(wsc_conn_t *conn, const void *data, size_t len);
 
 wsc_status_t wsc_conn_pong(wsc_conn_t *conn, const void *data, size_t len);
@@ -260,6 +297,10 @@ wsc_status_t wsc_conn_counter(const wsc_conn_t *conn, int32_t counter, uint64_t 
 wsc_status_t wsc_conn_peer_address(const wsc_conn_t *conn, char *buffer, size_t size);
 
 wsc_status_t wsc_conn_local_address(const wsc_conn_t *conn, char *buffer, size_t size);
+
+wsc_status_t wsc_conn_subprotocol(const wsc_conn_t *conn, char *buffer, size_t size);
+
+wsc_status_t wsc_conn_extensions(const wsc_conn_t *conn, char *buffer, size_t size);
 
 wsc_status_t wsc_http_header(const void *head,
                              size_t len,

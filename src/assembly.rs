@@ -1,0 +1,200 @@
+//! Data messages that the reader takes itself instead of leaving them to
+//! tungstenite: compressed ones, and all where the application wants parts.
+//!
+//! Inflating straight into the message spares the copy into and out of a plain
+//! fragment, and the check of text byte by byte is needed for parts anyway.
+
+use crate::config::Config;
+use crate::deflate::{Agreement, Inflater, TAIL};
+use crate::error::{Failure, Status};
+use crate::event::{EventKind, MessageType, Part};
+
+/// How much is taken in one step.
+const STEP: usize = 16 << 10;
+/// From this size on a part is handed out.
+const PART: usize = 64 << 10;
+/// Up to this size no ratio is too high: little data may well be very regular.
+const RATIO_FREE: u64 = 1 << 20;
+
+#[derive(Debug)]
+pub struct Assembly {
+    inflater: Option<Inflater>,
+    in_parts: bool,
+    max_message: usize,
+    max_ratio: u64,
+    kind: MessageType,
+    is_compressed: bool,
+    /// What is still to be inflated after the payload.
+    tail: &'static [u8],
+    /// The inflater may have more to give for what it was given.
+    has_output: bool,
+    body: Vec<u8>,
+    /// Bytes of the body that may be handed out: of text, whole characters.
+    checked: usize,
+    /// Bytes of the message so far, on the wire and inflated.
+    wire: u64,
+    size: u64,
+    /// Whether a part was handed out.
+    is_begun: bool,
+}
+
+impl Assembly {
+    pub fn new(config: &Config, agreement: Option<&Agreement>) -> Self {
+        Assembly {
+            inflater: agreement.map(Inflater::new),
+            in_parts: config.streaming,
+            max_message: config.max_message_size,
+            max_ratio: config.deflate.max_ratio as u64,
+            kind: MessageType::Binary,
+            is_compressed: false,
+            tail: &[],
+            has_output: false,
+            body: Vec::new(),
+            checked: 0,
+            wire: 0,
+            size: 0,
+            is_begun: false,
+        }
+    }
+
+    /// Whether messages may be compressed.
+    pub fn can_inflate(&self) -> bool {
+        self.inflater.is_some()
+    }
+
+    /// Whether such a message is to be taken here.
+    pub fn wants(&self, is_compressed: bool) -> bool {
+        is_compressed || self.in_parts
+    }
+
+    pub fn begin(&mut self, kind: MessageType, is_compressed: bool) {
+        self.kind = kind;
+        self.is_compressed = is_compressed;
+        self.tail = if is_compressed { TAIL } else { &[] };
+        self.wire = 0;
+        self.size = 0;
+        self.is_begun = false;
+    }
+
+    /// Whether `take` can go on without input.
+    pub fn has_output(&self) -> bool {
+        self.has_output
+    }
+
+    /// Takes a step's worth of payload. Tells how much the message grew by it,
+    /// and whether the payload is used up.
+    pub fn take(&mut self, payload: &mut &[u8]) -> Result<(usize, bool), Failure> {
+        let (had, start) = (payload.len(), self.body.len());
+        let is_done = match &mut self.inflater {
+            Some(inflater) if self.is_compressed => {
+                let room = (4 * had).clamp(256, STEP);
+                inflater.inflate(payload, &mut self.body, room)?
+            }
+            _ => {
+                let (step, rest) = payload.split_at(had.min(STEP));
+                self.body.extend_from_slice(step);
+                *payload = rest;
+                rest.is_empty()
+            }
+        };
+        self.has_output = self.is_compressed && !is_done;
+        let grown = self.body.len() - start;
+        self.wire += (had - payload.len()) as u64;
+        self.size += grown as u64;
+        self.check_size()?;
+        self.check_text()?;
+        Ok((grown, is_done))
+    }
+
+    fn check_size(&self) -> Result<(), Failure> {
+        if self.size > self.max_message as u64 {
+            return Err(Failure::message_too_big(self.size, self.max_message));
+        }
+        let is_dense = self.size > RATIO_FREE
+            && self.size / self.wire.max(1) > self.max_ratio
+            && self.is_compressed;
+        match is_dense {
+            true => Err(Failure::violation(
+                Status::MessageTooBig,
+                1009,
+                format!(
+                    "a message inflates {} bytes to over {}",
+                    self.wire, self.size
+                ),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn check_text(&mut self) -> Result<(), Failure> {
+        let unchecked = match self.kind {
+            MessageType::Text => &self.body[self.checked..],
+            MessageType::Binary => &[],
+        };
+        self.checked = match std::str::from_utf8(unchecked) {
+            Ok(_) => self.body.len(),
+            Err(error) if error.error_len().is_none() => self.checked + error.valid_up_to(),
+            Err(_) => return Err(Failure::peer_utf8()),
+        };
+        Ok(())
+    }
+
+    /// Whether enough is there for a part.
+    pub fn is_full(&self) -> bool {
+        self.in_parts && self.checked >= PART
+    }
+
+    /// Hands out what has arrived, if the application wants parts.
+    pub fn part(&mut self) -> Option<EventKind> {
+        if !self.in_parts || self.checked == 0 {
+            return None;
+        }
+        let rest = self.body.split_off(self.checked);
+        let data = std::mem::replace(&mut self.body, rest);
+        self.checked = 0;
+        let part = match std::mem::replace(&mut self.is_begun, true) {
+            false => Part::First,
+            true => Part::More,
+        };
+        Some(EventKind::Message {
+            kind: self.kind,
+            part,
+            data: data.into(),
+        })
+    }
+
+    /// Ends the message, whose payload is used up; `None` while there is more to
+    /// inflate.
+    pub fn finish(&mut self) -> Result<Option<EventKind>, Failure> {
+        if self.is_compressed {
+            let mut tail = self.tail;
+            let (_, is_done) = self.take(&mut tail)?;
+            self.tail = tail;
+            if !is_done || self.is_full() {
+                return Ok(None);
+            }
+        }
+        if self.checked < self.body.len() {
+            return Err(Failure::peer_utf8());
+        }
+        if let Some(inflater) = &mut self.inflater {
+            inflater.message_done();
+        }
+        let mut data = std::mem::take(&mut self.body);
+        data.shrink_to_fit();
+        self.checked = 0;
+        Ok(Some(EventKind::Message {
+            kind: self.kind,
+            part: match self.is_begun {
+                false => Part::Whole,
+                true => Part::Last,
+            },
+            data: data.into(),
+        }))
+    }
+
+    /// About how many bytes are held.
+    pub fn memory(&self) -> usize {
+        self.body.capacity() + self.inflater.as_ref().map_or(0, Inflater::memory)
+    }
+}
