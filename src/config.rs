@@ -1,7 +1,7 @@
 //! One connection's validated settings, with every default and limit. Opens nothing.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::Status;
 
@@ -39,6 +39,11 @@ pub const MIN_WINDOW_BITS: u8 = 8;
 pub const MAX_WINDOW_BITS: u8 = 15;
 /// How much of a refusing answer's body is kept.
 pub const MAX_REFUSAL_BODY: usize = 4096;
+
+/// When a time that begins now is over; a time too long to be told never is.
+pub fn expiry(now: Instant, timeout: Option<Duration>) -> Option<Instant> {
+    now.checked_add(timeout?)
+}
 
 /// What `send` sends, named as in Workerman.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use crate::connect::{Accepted, Connecting, Negotiated, Preparation, Progress, Tu
 use crate::error::{Failure, Phase, Status};
 use crate::event::{Event, EventKind, EventType, MessageType, Part};
 use crate::event_loop::Loop;
+use crate::inbox::Inbox;
 use crate::session::{Counters, End, Outgoing, Ready, Session};
 use crate::sys;
 
@@ -70,6 +71,11 @@ pub enum Counter {
 const WRITE_AT: usize = 16 << 10;
 /// Events that are taken for callbacks under one lock.
 const MAX_BATCH: usize = 64;
+/// What a frame adds to its payload at most; counted for messages that wait to
+/// be framed, so that empty ones are limited too.
+const MAX_FRAME_HEADER: usize = 14;
+/// A reconnect further away than a century makes no difference.
+const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// A burst of sends ends this long after its first, direct write.
 const BURST: Duration = Duration::from_micros(100);
 
@@ -102,7 +108,6 @@ struct Inner {
     unfinished: Option<MessageType>,
     negotiated: Negotiated,
     counters: Counters,
-    paused: bool,
     /// The change with which received events were last dropped.
     dropped_at: u64,
     /// The send queue has reached its limit and was not empty since.
@@ -111,6 +116,8 @@ struct Inner {
     drive_queued: bool,
     /// The loop will flush the connection.
     flush_queued: bool,
+    /// Callbacks are running.
+    delivering: bool,
     /// Whether the loop counts the connection as active.
     active: bool,
     last_direct: Option<(u64, Instant)>,
@@ -131,49 +138,6 @@ impl Attempt {
             self,
             Attempt::Starting | Attempt::Connecting(_) | Attempt::Open(_)
         )
-    }
-}
-
-/// The events of a connection that wait for the user.
-struct Inbox {
-    conn_id: u64,
-    attempt: u32,
-    events: VecDeque<Event>,
-    /// What they count against the receive queue limit.
-    bytes: usize,
-    /// The loop's list of connections with events has this one.
-    listed: bool,
-}
-
-impl Inbox {
-    fn push(&mut self, kind: EventKind) {
-        self.bytes += kind.cost();
-        self.events.push_back(Event {
-            conn_id: self.conn_id,
-            attempt: self.attempt,
-            kind,
-        });
-    }
-
-    fn pop(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
-        self.bytes -= event.kind.cost();
-        if self.events.is_empty() {
-            // A burst must not leave its memory with an idle connection.
-            const KEPT: usize = 64;
-            self.events.shrink_to(KEPT);
-        }
-        Some(event)
-    }
-
-    fn put_back(&mut self, event: Event) {
-        self.bytes += event.kind.cost();
-        self.events.push_front(event);
-    }
-
-    fn drop_received(&mut self) {
-        self.events.retain(|event| !event.kind.is_received());
-        self.bytes = self.events.iter().map(|event| event.kind.cost()).sum();
     }
 }
 
@@ -243,23 +207,17 @@ impl Connection {
                 handlers: Arc::default(),
                 attempt: Attempt::None,
                 restart: None,
-                inbox: Inbox {
-                    conn_id: id,
-                    attempt: 0,
-                    events: VecDeque::new(),
-                    bytes: 0,
-                    listed: false,
-                },
+                inbox: Inbox::new(id),
                 pending: Vec::new(),
                 pending_bytes: 0,
                 unfinished: None,
                 negotiated: Negotiated::default(),
                 counters: Counters::default(),
-                paused: false,
                 dropped_at: 0,
                 full: false,
                 drive_queued: false,
                 flush_queued: false,
+                delivering: false,
                 active: false,
                 last_direct: None,
                 addresses: None,
@@ -271,6 +229,11 @@ impl Connection {
 
     /// Ends the connection without an event and forgets its callbacks.
     pub fn free(&self) {
+        if sys::is_exiting() {
+            // Library threads may have parked with locks in their hands.
+            std::mem::forget(self.me.upgrade());
+            return;
+        }
         if self.is_forked() {
             // The locks and the reactor's epoll belong to the parent.
             let socket = self.socket.swap(-1, Ordering::Relaxed);
@@ -328,6 +291,9 @@ impl Connection {
     fn enter(&self) -> Result<MutexGuard<'_, Inner>, Status> {
         if self.is_forked() {
             return Err(Status::Forked);
+        }
+        if sys::is_exiting() {
+            return Err(Status::State);
         }
         let inner = self.lock();
         match inner.event_loop {
@@ -520,7 +486,7 @@ impl Connection {
     /// Takes effect at once.
     pub fn set_receive_queue_limit(&self, size: usize) -> Result<(), Status> {
         self.set_size(size, |config| &mut config.receive_queue_limit)?;
-        self.enter()?.queue_drive(self);
+        self.enter()?.reading_may_resume(self);
         Ok(())
     }
 
@@ -580,7 +546,7 @@ impl Connection {
     /// Starts an attempt.
     pub fn connect(&self) -> Result<(), Status> {
         let mut inner = self.enter()?;
-        if inner.attempt.is_live() || inner.has_undelivered_close() {
+        if inner.attempt.is_live() || inner.inbox.has_close() {
             return Err(Status::State);
         }
         inner.schedule(self, Duration::ZERO)
@@ -594,7 +560,7 @@ impl Connection {
             inner.drop_received(self);
             inner.end(self, End::aborted);
         }
-        if inner.has_undelivered_close() {
+        if inner.inbox.has_close() {
             inner.restart = Some(delay);
             inner.settle(self);
             return Ok(());
@@ -620,7 +586,7 @@ impl Connection {
             return Err(Status::CloseReason);
         }
         let mut inner = self.enter()?;
-        let over = inner.cancel_reconnect(self) || inner.has_undelivered_close();
+        let over = inner.cancel_reconnect(self) || inner.inbox.has_close();
         match &mut inner.attempt {
             Attempt::Starting | Attempt::Connecting(_) => inner.end(self, End::aborted),
             Attempt::Open(session) if session.is_open() => {
@@ -640,7 +606,7 @@ impl Connection {
     /// dropped.
     pub fn abort(&self) -> Result<(), Status> {
         let mut inner = self.enter()?;
-        let over = inner.cancel_reconnect(self) || inner.has_undelivered_close();
+        let over = inner.cancel_reconnect(self) || inner.inbox.has_close();
         if inner.attempt.is_live() {
             inner.drop_received(self);
             inner.end(self, End::aborted);
@@ -723,7 +689,7 @@ impl Connection {
             Attempt::Open(_) => return Err(Status::State),
             Attempt::None if is_over => return Err(Status::State),
             _ => {
-                inner.pending_bytes += payload.len();
+                inner.pending_bytes += payload.len() + MAX_FRAME_HEADER;
                 inner.pending.push((outgoing, payload.to_vec()));
             }
         }
@@ -790,7 +756,8 @@ impl Connection {
     /// Holds messages, pings and pongs back and stops reading the socket.
     pub fn pause_recv(&self) -> Result<(), Status> {
         let mut inner = self.enter()?;
-        inner.paused = true;
+        // Nothing is held that the end of the connection has set free.
+        inner.inbox.paused = !inner.inbox.has_close();
         self.note_change();
         inner.queue_drive(self);
         Ok(())
@@ -798,11 +765,8 @@ impl Connection {
 
     pub fn resume_recv(&self) -> Result<(), Status> {
         let mut inner = self.enter()?;
-        if std::mem::take(&mut inner.paused) {
-            if let Attempt::Open(session) = &mut inner.attempt {
-                session.resumed(Instant::now());
-            }
-            inner.queue_drive(self);
+        if std::mem::take(&mut inner.inbox.paused) {
+            inner.reading_may_resume(self);
             inner.list(self);
         }
         Ok(())
@@ -862,7 +826,7 @@ impl Connection {
         }
         inner.step(self, turn, ready);
         inner.settle(self);
-        inner.next(turn.now)
+        inner.next()
     }
 
     /// A panic in `drive` is a bug; this connection ends, the process lives.
@@ -883,8 +847,9 @@ impl Connection {
     /// so that a state is told with its event. None are left if it takes none.
     pub(crate) fn take_batch(&self, events: &mut VecDeque<Event>) -> Batch {
         let mut inner = self.lock();
+        inner.delivering = true;
         while events.len() < MAX_BATCH {
-            let more = events.is_empty() || inner.is_received_next();
+            let more = events.is_empty() || inner.inbox.is_received_next();
             let Some(event) = more.then(|| inner.pop(self)).flatten() else {
                 break;
             };
@@ -893,6 +858,10 @@ impl Connection {
             if !is_received {
                 break;
             }
+        }
+        if events.is_empty() {
+            inner.delivering = false;
+            inner.settle(self);
         }
         Batch {
             handlers: Arc::clone(&inner.handlers),
@@ -909,8 +878,13 @@ impl Connection {
                 inner.inbox.put_back(event);
             }
         }
-        inner.inbox.listed = false;
-        inner.list(self);
+    }
+
+    /// The callbacks of a batch have returned.
+    pub(crate) fn batch_delivered(&self) {
+        let mut inner = self.lock();
+        inner.delivering = false;
+        inner.settle(self);
     }
 
     /// Counts what changes the delivery of events that were taken already.
@@ -931,7 +905,7 @@ impl Connection {
                 None => return false,
             }
         }
-        inner.has_deliverable() || inner.unlist()
+        inner.inbox.has_next() || inner.unlist()
     }
 
     /// Whether a reconnect waits for the close to be delivered.
@@ -960,13 +934,6 @@ impl Inner {
         self.inbox.attempt > 0 && self.restart.is_none()
     }
 
-    fn has_undelivered_close(&self) -> bool {
-        self.inbox
-            .events
-            .iter()
-            .any(|event| matches!(event.kind, EventKind::Close { .. }))
-    }
-
     /// Starts the next attempt now or later.
     fn schedule(&mut self, connection: &Connection, delay: Duration) -> Result<(), Status> {
         let Some(event_loop) = &self.event_loop else {
@@ -977,7 +944,7 @@ impl Inner {
         if delay.is_zero() {
             self.begin(connection);
         } else {
-            self.attempt = Attempt::Waiting(Instant::now() + delay);
+            self.attempt = Attempt::Waiting(Instant::now() + delay.min(FAR));
             connection.set_state(State::Waiting);
         }
         self.queue_drive(connection);
@@ -1004,7 +971,7 @@ impl Inner {
             self.attempt = Attempt::None;
             self.queue_drive(connection);
         }
-        if !self.attempt.is_live() && !self.has_undelivered_close() {
+        if !self.attempt.is_live() && !self.inbox.has_close() {
             connection.set_state(self.state_at_rest());
         }
         self.settle(connection);
@@ -1156,7 +1123,7 @@ impl Inner {
     /// Whether the application, or its queue, keeps the socket from being read.
     fn is_held(&self) -> bool {
         let ending = matches!(&self.attempt, Attempt::Open(session) if session.is_ending());
-        (self.paused && !ending) || self.inbox.bytes >= self.config.receive_queue_limit
+        (self.inbox.paused && !ending) || self.inbox.bytes() >= self.config.receive_queue_limit
     }
 
     /// Ends the live attempt: its last events are queued, its socket is closed.
@@ -1185,7 +1152,7 @@ impl Inner {
             unsent: unsent + self.pending_messages(),
         });
         // What was held is delivered: nothing may follow the close.
-        self.paused = false;
+        self.inbox.paused = false;
         self.drop_attempt(connection);
         self.drop_pending();
         self.queue_drive(connection);
@@ -1225,26 +1192,21 @@ impl Inner {
         self.drop_pending();
         connection.note_change();
         self.restart = None;
-        self.inbox.events = VecDeque::new();
-        self.inbox.bytes = 0;
+        self.inbox.clear();
         connection.set_state(State::Closed);
         self.settle(connection);
     }
 
-    fn next(&self, now: Instant) -> Next {
+    fn next(&self) -> Next {
         match &self.attempt {
-            Attempt::None => Next {
+            // `step` has left `Starting`.
+            Attempt::None | Attempt::Starting => Next {
                 idle: true,
                 ..Next::default()
             },
             Attempt::Waiting(at) => Next {
                 deadline: Some(*at),
                 ..Next::default()
-            },
-            Attempt::Starting => Next {
-                again: true,
-                deadline: Some(now),
-                idle: false,
             },
             Attempt::Connecting(connecting) => Next {
                 deadline: connecting.deadline(),
@@ -1275,7 +1237,7 @@ impl Inner {
             Attempt::Open(session) => session.memory(),
             _ => 0,
         };
-        self.buffered() + self.inbox.bytes + open
+        self.buffered() + self.inbox.bytes() + open
     }
 
     fn note_full(&mut self, connection: &Connection) {
@@ -1344,7 +1306,7 @@ impl Inner {
 
     /// Puts the connection on the loop's list of those with events.
     fn list(&mut self, connection: &Connection) {
-        if self.inbox.listed || !self.has_deliverable() {
+        if self.inbox.listed || !self.inbox.has_next() {
             return;
         }
         if let (Some(event_loop), Some(connection)) = (&self.event_loop, connection.me.upgrade()) {
@@ -1358,26 +1320,14 @@ impl Inner {
         false
     }
 
-    fn has_deliverable(&self) -> bool {
-        self.inbox
-            .events
-            .front()
-            .is_some_and(|event| !(self.paused && event.kind.is_received()))
-    }
-
-    fn is_received_next(&self) -> bool {
-        let next = self.inbox.events.front();
-        next.is_some_and(|event| event.kind.is_received())
-    }
-
     /// Takes the next event that may be delivered, and its effects.
     fn pop(&mut self, connection: &Connection) -> Option<Event> {
-        if !self.has_deliverable() {
+        if !self.inbox.has_next() {
             self.unlist();
             return None;
         }
         let limit = self.config.receive_queue_limit;
-        let was_full = self.inbox.bytes >= limit;
+        let was_full = self.inbox.bytes() >= limit;
         let event = self.inbox.pop()?;
         match event.kind {
             EventKind::Handshake { .. } if connection.state() == State::Connecting => {
@@ -1386,16 +1336,21 @@ impl Inner {
             EventKind::Close { .. } => connection.set_state(self.state_at_rest()),
             _ => {}
         }
-        if was_full && self.inbox.bytes < limit {
-            if let Attempt::Open(session) = &mut self.attempt {
-                session.resumed(Instant::now());
-            }
-            self.queue_drive(connection);
+        if was_full && self.inbox.bytes() < limit {
+            self.reading_may_resume(connection);
         }
-        if self.inbox.events.is_empty() {
+        if self.inbox.is_empty() {
             self.settle(connection);
         }
         Some(event)
+    }
+
+    /// What held the reading back is gone, or has moved.
+    fn reading_may_resume(&mut self, connection: &Connection) {
+        if let Attempt::Open(session) = &mut self.attempt {
+            session.resumed(Instant::now());
+        }
+        self.queue_drive(connection);
     }
 
     /// Lists new events and tells the loop whether the connection is active.
@@ -1404,7 +1359,8 @@ impl Inner {
         let active = self.attempt.is_live()
             || matches!(self.attempt, Attempt::Waiting(_))
             || self.restart.is_some()
-            || !self.inbox.events.is_empty();
+            || !self.inbox.is_empty()
+            || self.delivering;
         if active != self.active {
             self.active = active;
             if let Some(event_loop) = &self.event_loop {

@@ -134,6 +134,11 @@ impl EventKind {
         )
     }
 
+    /// Whether the event tells about the send queue.
+    pub(crate) fn is_about_sending(&self) -> bool {
+        matches!(self, EventKind::BufferFull | EventKind::BufferDrain)
+    }
+
     /// What the event counts against the receive queue limit. The fixed part
     /// bounds the memory of a million empty messages.
     pub(crate) fn cost(&self) -> usize {
@@ -142,6 +147,7 @@ impl EventKind {
             EventKind::Message { data, .. } | EventKind::Ping(data) | EventKind::Pong(data) => {
                 FIXED + data.len()
             }
+            EventKind::BufferFull | EventKind::BufferDrain => FIXED,
             _ => 0,
         }
     }

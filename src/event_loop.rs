@@ -2,7 +2,7 @@
 //! background thread, and the descriptor that the host watches.
 
 use std::collections::{HashMap, VecDeque};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::Registry;
 
-use crate::config::{DEFAULT_STANDBY_GRACE, OUTPUT_GRACE};
+use crate::config::{DEFAULT_STANDBY_GRACE, OUTPUT_GRACE, expiry};
 use crate::connect::tls::Connectors;
 use crate::connection::{Batch, Connection};
 use crate::error::Status;
@@ -45,7 +45,7 @@ pub struct Loop {
     generation: u64,
     me: Weak<Loop>,
     freed: AtomicBool,
-    /// Taken by threads that turn, and by nobody else.
+    /// Taken by threads that turn, and by `free`.
     reactor: Mutex<Option<Reactor>>,
     reactor_fds: [RawFd; 2],
     registry: Registry,
@@ -56,7 +56,7 @@ pub struct Loop {
     woken: AtomicBool,
     /// Up while undelivered events wait for the host.
     signal: Signal,
-    signal_up: Mutex<bool>,
+    signal_up: AtomicBool,
     outer: Outer,
     /// Connections that the reactor must look at.
     commands: Queue,
@@ -155,7 +155,7 @@ impl Loop {
             waker,
             woken: AtomicBool::new(false),
             signal,
-            signal_up: Mutex::new(false),
+            signal_up: AtomicBool::new(false),
             outer,
             commands: Queue::new(),
             ready: Queue::new(),
@@ -190,8 +190,7 @@ impl Loop {
     pub fn dispatch(&self, timeout: Option<Duration>) -> Result<(), Status> {
         let mut consumer = self.consume()?;
         let _signal = SettleSignal(self);
-        self.wait(timeout)?;
-        self.deliver_and_flush(&mut consumer)
+        self.wait_and(timeout, || self.deliver_and_flush(&mut consumer))
     }
 
     /// Like `dispatch`, but hands up to `max` events to `sink` instead. They
@@ -207,11 +206,11 @@ impl Loop {
         }
         let mut consumer = self.consume()?;
         let _signal = SettleSignal(self);
-        self.reconnect_closed(&mut consumer);
-        self.wait(timeout)?;
-        let previous = std::mem::take(&mut consumer.polled);
-        consumer.polled.reserve(max.min(previous.len()));
-        self.collect(max, &mut consumer);
+        let _previous = std::mem::take(&mut consumer.polled);
+        self.wait_and(timeout, || {
+            self.collect(max, &mut consumer);
+            Ok(consumer.polled.len())
+        })?;
         for event in &consumer.polled {
             sink(event);
         }
@@ -256,8 +255,10 @@ impl Loop {
     pub fn stop(&self) -> Result<(), Status> {
         self.check_usable()?;
         self.stop.store(true, Ordering::SeqCst);
-        let _active = lock(&self.active);
-        self.inactive.notify_all();
+        if self.callbacks == Callbacks::OnThread {
+            let _active = lock(&self.active);
+            self.inactive.notify_all();
+        }
         self.wake_host();
         Ok(())
     }
@@ -292,10 +293,16 @@ impl Loop {
 
     /// Ends every connection without events, and the background thread.
     pub fn free(&self) {
+        if sys::is_exiting() {
+            // Library threads may have parked with locks in their hands.
+            std::mem::forget(self.me.upgrade());
+            return;
+        }
         if self.is_forked() {
             // The locks and the thread belong to the parent.
             let [poll, timer] = self.reactor_fds;
             for fd in [
+                self.registry.as_raw_fd(),
                 self.outer.fd(),
                 self.signal.fd(),
                 self.waker.fd(),
@@ -347,35 +354,52 @@ impl Loop {
         if self.callbacks == Callbacks::OnThread {
             return Err(Status::Mode);
         }
-        match self.consumer.try_lock() {
-            Ok(consumer) => Ok(consumer),
-            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => Err(Status::Busy),
+        let mut consumer = match self.consumer.try_lock() {
+            Ok(consumer) => consumer,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(Status::Busy),
+        };
+        // What the last poll handed out has been seen by now.
+        for connection in consumer.closed.drain(..) {
+            connection.close_delivered();
+        }
+        Ok(consumer)
+    }
+
+    /// Waits for events and has `take` take them, again if it found none: a
+    /// connection that is listed may have lost its events.
+    fn wait_and(
+        &self,
+        timeout: Option<Duration>,
+        mut take: impl FnMut() -> Result<usize, Status>,
+    ) -> Result<(), Status> {
+        let until = expiry(Instant::now(), timeout);
+        loop {
+            let over = self.wait(timeout, until)?;
+            if take()? > 0 || over || self.is_freed() {
+                return Ok(());
+            }
         }
     }
 
     /// Turns the reactor until there is an event, the time is over, somebody
-    /// woke the loop, or a signal arrived.
-    fn wait(&self, timeout: Option<Duration>) -> Result<(), Status> {
-        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        self.flush_queued();
-        while self.ready.is_empty() {
+    /// woke the loop, or a signal arrived; true for the last three.
+    fn wait(&self, timeout: Option<Duration>, until: Option<Instant>) -> Result<bool, Status> {
+        let mut over = false;
+        loop {
+            self.flush_queued();
+            if over || !self.ready.is_empty() {
+                return Ok(over);
+            }
             let rest = match timeout {
                 Some(Duration::ZERO) => timeout,
                 _ => until.map(|until| until.saturating_duration_since(Instant::now())),
             };
-            let rest = match self.interrupt.load(Ordering::SeqCst) {
-                true => Some(Duration::ZERO),
-                false => rest,
-            };
             let turned = self.turn_as_host(rest)?;
-            let interrupted = self.interrupt.swap(false, Ordering::SeqCst);
-            let over = until.is_some_and(|until| Instant::now() >= until);
-            if turned == Turned::Interrupted || interrupted || over {
-                break;
-            }
+            over = self.interrupt.swap(false, Ordering::SeqCst)
+                || turned == Turned::Interrupted
+                || until.is_some_and(|until| Instant::now() >= until);
         }
-        Ok(())
     }
 
     fn turn_as_host(&self, timeout: Option<Duration>) -> Result<Turned, Status> {
@@ -396,7 +420,14 @@ impl Loop {
         Ok(turned)
     }
 
+    /// Turns the reactor, whose lock the caller holds. Another thread may have
+    /// turned while this one waited for the lock, so whether it may sleep is
+    /// decided here and nowhere else.
     fn turn(&self, reactor: &mut Reactor, timeout: Option<Duration>) -> Turned {
+        let timeout = match self.must_not_sleep() {
+            true => Some(Duration::ZERO),
+            false => timeout,
+        };
         let turned = reactor.turn(self, timeout);
         self.turns.fetch_add(1, Ordering::SeqCst);
         if reactor.has_work() {
@@ -405,15 +436,24 @@ impl Loop {
         turned
     }
 
-    /// Runs the callbacks, then writes what they sent.
-    fn deliver_and_flush(&self, consumer: &mut Consumer) -> Result<(), Status> {
+    fn must_not_sleep(&self) -> bool {
+        !self.ready.is_empty()
+            || self.interrupt.load(Ordering::SeqCst)
+            || self.has_unflushed.load(Ordering::SeqCst)
+            || self.is_freed()
+    }
+
+    /// Runs the callbacks, then writes what they sent; tells how many events
+    /// there were.
+    fn deliver_and_flush(&self, consumer: &mut Consumer) -> Result<usize, Status> {
         let delivered = self.deliver(consumer);
         self.flush_queued();
         delivered
     }
 
     /// Runs the callbacks for the events that are there now.
-    fn deliver(&self, consumer: &mut Consumer) -> Result<(), Status> {
+    fn deliver(&self, consumer: &mut Consumer) -> Result<usize, Status> {
+        let mut count = 0;
         for _ in 0..self.ready.len() {
             let Some(connection) = self.ready.pop() else {
                 break;
@@ -421,20 +461,27 @@ impl Loop {
             let mut share = FAIR_SHARE;
             while share > 0 {
                 let batch = connection.take_batch(&mut consumer.batch);
-                if consumer.batch.is_empty() {
+                let size = consumer.batch.len();
+                if size == 0 {
                     break;
                 }
-                share = share.saturating_sub(consumer.batch.len());
-                self.call(&connection, &batch, &mut consumer.batch)?;
+                count += size;
+                share = share.saturating_sub(size);
+                let called = self.call(&connection, &batch, &mut consumer.batch);
+                connection.batch_delivered();
+                if called.is_err() {
+                    self.ready.push(connection);
+                    return Err(Status::Panic);
+                }
                 if self.is_freed() {
-                    return Ok(());
+                    return Ok(count);
                 }
             }
             if share == 0 {
                 self.ready.push(connection);
             }
         }
-        Ok(())
+        Ok(count)
     }
 
     /// Runs the callbacks for a batch. One that panics ends the delivery; the
@@ -489,24 +536,23 @@ impl Loop {
         }
     }
 
-    fn reconnect_closed(&self, consumer: &mut Consumer) {
-        for connection in consumer.closed.drain(..) {
-            connection.close_delivered();
-        }
-    }
-
     /// Raises the signal while events wait or somebody woke the host, lowers
     /// it when neither is so. A turn of the standby thread leaves it up.
     fn settle_signal(&self) {
-        let mut up = lock(&self.signal_up);
-        let wanted = !self.ready.is_empty() || self.interrupt.load(Ordering::SeqCst);
-        match (wanted, *up) {
-            // Again if it is up: an edge-triggered host needs the edge.
-            (true, _) => self.signal.raise(),
-            (false, true) => self.signal.lower(),
-            (false, false) => {}
+        let wanted = || !self.ready.is_empty() || self.interrupt.load(Ordering::SeqCst);
+        if !wanted() && self.signal_up.swap(false, Ordering::SeqCst) {
+            self.signal.lower();
         }
-        *up = wanted;
+        // Also if it was raised by another thread and lowered here just now;
+        // and again if it is up: an edge-triggered host needs the edge.
+        if wanted() {
+            self.raise_signal();
+        }
+    }
+
+    fn raise_signal(&self) {
+        self.signal_up.store(true, Ordering::SeqCst);
+        self.signal.raise();
     }
 }
 
@@ -549,9 +595,9 @@ impl Loop {
     fn serve(&self) {
         while !self.is_freed() {
             self.flush_queued();
-            let timeout = (!self.ready.is_empty()).then_some(Duration::ZERO);
+            self.interrupt.store(false, Ordering::SeqCst);
             if let Some(reactor) = lock(&self.reactor).as_mut() {
-                self.turn(reactor, timeout);
+                self.turn(reactor, None);
             }
             // A callback that panics loses its own event, nothing else.
             let _ = self.deliver_and_flush(&mut lock(&self.consumer));
@@ -586,8 +632,8 @@ impl Loop {
         let Some(reactor) = reactor.as_mut() else {
             return false;
         };
-        self.flush_queued();
         self.turn(reactor, Some(Duration::ZERO));
+        self.flush_queued();
         self.settle_signal();
         true
     }
@@ -650,7 +696,7 @@ impl Loop {
         if self.is_forked() {
             return Err(Status::Forked);
         }
-        match self.is_freed() {
+        match self.is_freed() || sys::is_exiting() {
             true => Err(Status::State),
             false => Ok(()),
         }
@@ -746,10 +792,11 @@ impl Loop {
         }
     }
 
-    /// Ends a dispatch or poll that waits, even without events.
+    /// Ends a dispatch or poll that waits, even without events. Atomics and two
+    /// writes, so that a signal handler may do it.
     fn wake_host(&self) {
         self.interrupt.store(true, Ordering::SeqCst);
-        self.settle_signal();
+        self.raise_signal();
         self.wake_reactor();
     }
 

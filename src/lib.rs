@@ -19,6 +19,7 @@ mod assembly;
 mod deflate;
 mod helpers;
 mod inbound;
+mod inbox;
 mod reactor;
 mod reader;
 mod send_queue;

@@ -32,6 +32,7 @@ pub struct Reactor {
     table: HashMap<u64, Entry>,
     /// Connections whose reading stopped for another reason than an empty socket.
     unfinished: Vec<u64>,
+    turn: u64,
     deadlines: BTreeSet<(Instant, u64)>,
     timer: Timer,
     timer_set: Option<Instant>,
@@ -41,7 +42,10 @@ pub struct Reactor {
 struct Entry {
     connection: Arc<Connection>,
     deadline: Option<Instant>,
+    /// It is in `unfinished`.
     unfinished: bool,
+    /// The last turn that drove it.
+    driven_in: u64,
 }
 
 /// Why a turn came back.
@@ -65,6 +69,7 @@ impl Reactor {
             readiness: Vec::with_capacity(EVENTS),
             table: HashMap::new(),
             unfinished: Vec::new(),
+            turn: 0,
             deadlines: BTreeSet::new(),
             timer,
             timer_set: None,
@@ -96,6 +101,8 @@ impl Reactor {
             matches!(&result, Err(error) if error.kind() == io::ErrorKind::Interrupted);
         self.note_readiness(interrupted);
 
+        self.turn += 1;
+        let unfinished = std::mem::take(&mut self.unfinished);
         let now = Instant::now();
         while let Some(connection) = event_loop.next_command() {
             self.drive(event_loop, &connection, Ready::default(), now);
@@ -109,7 +116,7 @@ impl Reactor {
             }
         }
         self.readiness = readiness;
-        self.finish(event_loop, now);
+        self.finish(event_loop, unfinished, now);
         self.run_deadlines(event_loop, now);
         self.set_timer(now);
         match interrupted {
@@ -137,13 +144,18 @@ impl Reactor {
         }));
     }
 
-    /// Goes on with what the last turn left, unless this one came to it already.
-    fn finish(&mut self, event_loop: &Loop, now: Instant) {
-        for id in std::mem::take(&mut self.unfinished) {
-            let unfinished = self.table.get(&id).is_some_and(|entry| entry.unfinished);
-            if unfinished {
-                self.drive_id(event_loop, id, Ready::default(), now);
+    /// Goes on with what the last turn left, unless this one came to it already:
+    /// each connection reads one buffer a turn.
+    fn finish(&mut self, event_loop: &Loop, unfinished: Vec<u64>, now: Instant) {
+        for id in unfinished {
+            let Some(entry) = self.table.get_mut(&id) else {
+                continue;
+            };
+            if entry.driven_in == self.turn {
+                continue;
             }
+            entry.unfinished = false;
+            self.drive_id(event_loop, id, Ready::default(), now);
         }
     }
 
@@ -206,9 +218,14 @@ impl Reactor {
             connection: Arc::clone(connection),
             deadline: None,
             unfinished: false,
+            driven_in: 0,
         });
-        entry.unfinished = next.again;
-        if next.again {
+        if entry.driven_in != self.turn {
+            // What the last turn noted is taken care of now.
+            entry.driven_in = self.turn;
+            entry.unfinished = false;
+        }
+        if next.again && !std::mem::replace(&mut entry.unfinished, true) {
             self.unfinished.push(id);
         }
         let before = std::mem::replace(&mut entry.deadline, next.deadline);

@@ -73,6 +73,7 @@ pub struct SendQueue {
     control: VecDeque<ControlFrame>,
     control_offered: bool,
     dropped_messages: u64,
+    has_close: bool,
 }
 
 impl SendQueue {
@@ -89,6 +90,7 @@ impl SendQueue {
 
     /// Appends an encoded close frame, behind everything queued.
     pub fn push_close(&mut self, frame: &[u8]) {
+        self.has_close = true;
         self.chunk_for(frame.len()).extend_from_slice(frame);
         self.frame_appended(frame.len(), false);
     }
@@ -138,13 +140,15 @@ impl SendQueue {
         queued as u64 + self.dropped_messages
     }
 
-    /// Drops every frame that has not begun to leave; counts its messages as unsent.
-    pub fn drop_unstarted(&mut self) {
+    /// Drops every frame that has not begun to leave; counts its messages as
+    /// unsent. Tells whether a close frame, always the last one, was among them.
+    pub fn drop_unstarted(&mut self) -> bool {
         let keep_until = match self.ends.front() {
             Some(end) if self.written > self.boundary || self.offered > self.written => end.offset,
             _ => self.written,
         }
         .max(self.offered);
+        let dropped_close = self.has_close && self.appended > keep_until;
         while let Some(end) = self.ends.back().filter(|end| end.offset > keep_until) {
             self.dropped_messages += u64::from(end.is_message);
             self.ends.pop_back();
@@ -167,6 +171,7 @@ impl SendQueue {
             .front()
             .is_some_and(|frame| self.control_offered || frame.written > 0);
         self.control.truncate(usize::from(started));
+        dropped_close
     }
 
     /// Writes until everything is gone or the sink refuses.

@@ -9,7 +9,7 @@ use tungstenite::Utf8Bytes;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
 
-use crate::config::{Config, MAX_CLOSE_REASON, is_wire_close_code};
+use crate::config::{Config, MAX_CLOSE_REASON, expiry, is_wire_close_code};
 use crate::deflate::{Agreement, Deflater};
 use crate::error::{Failure, Phase, Status};
 use crate::event::{EventKind, MessageType, Part};
@@ -99,6 +99,8 @@ pub struct Outgoing {
 struct Heartbeat {
     next_ping: Option<Instant>,
     count: u32,
+    /// One of our pings waits in the send queue.
+    is_queued: bool,
     /// The payload of the last ping.
     payload: Vec<u8>,
     /// When that ping entered the kernel.
@@ -161,8 +163,9 @@ impl Session {
             stage: Stage::Open,
             closed_by_peer: false,
             heartbeat: Heartbeat {
-                next_ping: config.ping_interval.map(|interval| now + interval),
+                next_ping: expiry(now, config.ping_interval),
                 count: 0,
+                is_queued: false,
                 payload: Vec::new(),
                 sent: None,
                 unanswered: None,
@@ -265,7 +268,7 @@ impl Session {
     /// Begins the close handshake; a code of 0 sends none.
     pub fn close(&mut self, code: u16, reason: &str, now: Instant) {
         self.stage = Stage::Closing {
-            deadline: self.close_timeout.map(|timeout| now + timeout),
+            deadline: expiry(now, self.close_timeout),
         };
         self.push_close_frame((code != 0).then_some(code), reason);
     }
@@ -284,6 +287,7 @@ impl Session {
         if written.pings > 0 {
             let now = Instant::now();
             counters.pings_sent += written.pings;
+            self.heartbeat.is_queued = false;
             self.heartbeat.sent = Some(now);
             self.heartbeat.unanswered.get_or_insert(now);
         }
@@ -407,7 +411,8 @@ impl Session {
             return Some(self.end(both));
         }
         if self.deadline().is_some_and(|deadline| deadline <= now) {
-            return Some(match both || matches!(self.stage, Stage::Draining { .. }) {
+            let draining = matches!(self.stage, Stage::Draining { .. });
+            return Some(match draining || peer_close {
                 true => self.end(both),
                 false => End::failed(Failure::timeout("the close handshake"), Phase::Closing),
             });
@@ -431,7 +436,7 @@ impl Session {
 
     /// Changes when the next ping is due.
     pub fn set_ping_interval(&mut self, interval: Option<Duration>, now: Instant) {
-        self.heartbeat.next_ping = interval.map(|interval| now + interval);
+        self.heartbeat.next_ping = expiry(now, interval);
     }
 
     /// The application reads again: the peer gets its full time to answer.
@@ -451,7 +456,7 @@ impl Session {
     /// Until when the peer must have sent something.
     fn silent_until(&self, config: &Config) -> Option<Instant> {
         let since = self.heartbeat.unanswered.filter(|_| self.is_open())?;
-        config.pong_timeout.map(|timeout| since + timeout)
+        expiry(since, config.pong_timeout)
     }
 
     /// Sends the ping that is due. While the application holds the reading,
@@ -461,10 +466,16 @@ impl Session {
             self.resumed(now);
         }
         let due = self.heartbeat.next_ping.is_some_and(|next| next <= now);
-        let Some(interval) = config.ping_interval.filter(|_| due && self.is_open()) else {
+        if !due || !self.is_open() {
             return;
-        };
-        self.heartbeat.next_ping = Some(now + interval);
+        }
+        self.heartbeat.next_ping = expiry(now, config.ping_interval);
+        if self.heartbeat.is_queued {
+            // The last one has not even left: the peer takes nothing.
+            self.heartbeat.unanswered.get_or_insert(now);
+            return;
+        }
+        self.heartbeat.is_queued = true;
         self.heartbeat.count = self.heartbeat.count.wrapping_add(1);
         let payload = self.heartbeat.count.to_be_bytes();
         if let Err(failure) = self.push_ping(&payload) {
@@ -491,7 +502,7 @@ impl Session {
         self.closed_by_peer = true;
         self.push_close_frame(code, "");
         self.stage = Stage::Closing {
-            deadline: self.close_timeout.map(|timeout| now + timeout),
+            deadline: expiry(now, self.close_timeout),
         };
     }
 
@@ -507,15 +518,15 @@ impl Session {
             http_status: failure.http_status,
             text: failure.text.clone(),
         });
-        let was_open = self.is_open();
         self.inbound.discard();
-        self.queue.drop_unstarted();
-        if let (true, Some(code)) = (was_open, failure.close_code) {
+        let dropped_close = self.queue.drop_unstarted();
+        let lacks_close = self.is_open() || dropped_close;
+        if let (true, Some(code)) = (lacks_close, failure.close_code) {
             let reason = &failure.text[..failure.text.floor_char_boundary(MAX_CLOSE_REASON)];
             self.push_close_frame(Some(code), reason);
         }
         self.stage = Stage::Draining {
-            deadline: self.close_timeout.map(|timeout| Instant::now() + timeout),
+            deadline: expiry(Instant::now(), self.close_timeout),
             failure,
         };
     }

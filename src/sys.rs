@@ -5,8 +5,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     match result {
@@ -148,6 +148,8 @@ static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn after_fork_in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    // The threads that were inside exist in the parent only.
+    IN_TLS.store(0, Ordering::Relaxed);
 }
 
 /// Counts the forks between this process and the first one that asked. What
@@ -159,7 +161,7 @@ pub fn fork_generation() -> u64 {
 /// Starts counting forks. Must run before anything remembers a generation.
 pub fn watch_forks() {
     static ONCE: Once = Once::new();
-    // SAFETY: the handler only touches an atomic, which is safe after fork.
+    // SAFETY: the handler only touches atomics, which is safe after fork.
     ONCE.call_once(|| unsafe {
         libc::pthread_atfork(None, None, Some(after_fork_in_child));
     });
@@ -190,11 +192,6 @@ pub fn spawn(
     })
 }
 
-/// Whether the calling thread was started by `spawn`.
-pub fn is_library_thread() -> bool {
-    IS_LIBRARY_THREAD.get()
-}
-
 /// Names the calling thread. `std::thread::current` would allocate on threads
 /// of the host.
 pub fn thread_id() -> usize {
@@ -202,9 +199,54 @@ pub fn thread_id() -> usize {
     unsafe { libc::pthread_self() as usize }
 }
 
-/// Has `hook` called when the process exits normally.
-pub fn at_exit(hook: extern "C" fn()) {
-    // SAFETY: `hook` is a plain function that stays mapped (the library is
-    // linked with `-z nodelete`).
-    unsafe { libc::atexit(hook) };
+static IN_TLS: AtomicUsize = AtomicUsize::new(0);
+/// The thread that ends the process, 0 before.
+static EXITING: AtomicUsize = AtomicUsize::new(0);
+
+/// Marks that a thread is inside the TLS library.
+pub struct InsideTls(());
+
+impl Drop for InsideTls {
+    fn drop(&mut self) {
+        IN_TLS.fetch_sub(1, Ordering::SeqCst);
+        park_if_exiting();
+    }
+}
+
+/// Enters the TLS library. At exit the C library frees OpenSSL's state while
+/// threads of ours may use it; they park instead, for good.
+pub fn enter_tls() -> InsideTls {
+    static HOOK: Once = Once::new();
+    // SAFETY: a plain function that stays mapped (the library is linked with
+    // `-z nodelete`).
+    HOOK.call_once(|| unsafe {
+        libc::atexit(wait_for_tls);
+    });
+    park_if_exiting();
+    IN_TLS.fetch_add(1, Ordering::SeqCst);
+    InsideTls(())
+}
+
+/// Whether the process is ending and threads may have parked: no lock can be
+/// waited for any more.
+pub fn is_exiting() -> bool {
+    EXITING.load(Ordering::Relaxed) != 0
+}
+
+fn park_if_exiting() {
+    let parks = || {
+        let exiting = EXITING.load(Ordering::SeqCst);
+        exiting != 0 && exiting != thread_id() && IS_LIBRARY_THREAD.get()
+    };
+    while parks() {
+        std::thread::park();
+    }
+}
+
+extern "C" fn wait_for_tls() {
+    EXITING.store(thread_id(), Ordering::SeqCst);
+    let until = Instant::now() + Duration::from_millis(100);
+    while IN_TLS.load(Ordering::SeqCst) > 0 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }

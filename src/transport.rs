@@ -11,6 +11,7 @@ use socket2::SockRef;
 use crate::connect::tls;
 use crate::error::Failure;
 use crate::send_queue::Sink;
+use crate::sys;
 
 /// What one read asks the kernel for.
 const WIRE_BUFFER: usize = 64 << 10;
@@ -70,7 +71,7 @@ impl Transport {
                 buffers.plain.resize(PLAIN_BUFFER, 0);
                 stream.get_mut().lend(std::mem::take(&mut buffers.wire));
                 let result = {
-                    let _exit = tls::enter();
+                    let _inside = sys::enter_tls();
                     read_records(stream, &mut buffers.plain, feed)
                 };
                 buffers.wire = stream.get_mut().reclaim();
@@ -82,7 +83,7 @@ impl Transport {
     /// Says that nothing more will be sent. Best effort: the peer may be gone.
     pub fn shutdown_write(&mut self) {
         if let Transport::Tls(stream) = self {
-            let _exit = tls::enter();
+            let _inside = sys::enter_tls();
             let _ = stream.shutdown();
         }
         let _ = self.socket().shutdown(Shutdown::Write);
@@ -115,7 +116,7 @@ impl Sink for Transport {
     fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match (self, slices) {
             (Transport::Tls(stream), [first, ..]) => {
-                let _exit = tls::enter();
+                let _inside = sys::enter_tls();
                 stream.write(first)
             }
             (Transport::Plain(socket), [only]) => socket.write(only),

@@ -16,7 +16,7 @@ use mio::net::TcpStream;
 use mio::{Registry, Token};
 use native_tls::TlsConnector;
 
-use crate::config::{Config, Host};
+use crate::config::{Config, Host, expiry};
 use crate::error::{Failure, Phase, Status};
 use crate::helpers::Helpers;
 use crate::send_queue::Sink;
@@ -100,7 +100,7 @@ impl Connecting {
                 Host::Address(address) => address.to_string(),
             },
             upgrade: Box::new(Upgrade::new(config)),
-            deadline: config.connect_timeout.map(|timeout| turn.now + timeout),
+            deadline: expiry(turn.now, config.connect_timeout),
             handshake_timeout: config.handshake_timeout,
             addresses: None,
         }
@@ -210,7 +210,7 @@ impl Connecting {
     }
 
     fn start_upgrade(&mut self, transport: Transport, now: Instant) {
-        self.deadline = self.handshake_timeout.map(|timeout| now + timeout);
+        self.deadline = expiry(now, self.handshake_timeout);
         self.step = Step::Upgrade(transport);
     }
 

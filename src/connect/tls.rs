@@ -2,9 +2,7 @@
 //! at least.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
 
 use mio::net::TcpStream;
 use native_tls::{HandshakeError, MidHandshakeTlsStream, Protocol, TlsConnector, TlsStream};
@@ -34,7 +32,7 @@ impl Connectors {
         if let Some(connector) = &*cached {
             return Ok(connector.clone());
         }
-        let _exit = enter();
+        let _inside = sys::enter_tls();
         let connector = TlsConnector::builder()
             .min_protocol_version(Some(Protocol::Tlsv12))
             .build()?;
@@ -61,7 +59,7 @@ pub enum Step {
 impl Handshake {
     /// Goes on until the handshake is done or waits for the peer.
     pub fn advance(self) -> Result<Step, Failure> {
-        let _exit = enter();
+        let _inside = sys::enter_tls();
         let result = match self {
             Handshake::Start {
                 connector,
@@ -93,42 +91,5 @@ pub fn failure(error: io::Error) -> Failure {
     match error.raw_os_error() {
         Some(_) => error.into(),
         None => Failure::new(Status::Tls, error.to_string()),
-    }
-}
-
-static IN_TLS: AtomicUsize = AtomicUsize::new(0);
-static EXITING: AtomicBool = AtomicBool::new(false);
-
-/// Marks that a thread is inside the TLS library.
-pub struct Inside(());
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        IN_TLS.fetch_sub(1, Ordering::SeqCst);
-        park_if_exiting();
-    }
-}
-
-/// Enters the TLS library. At exit the C library frees OpenSSL's state while
-/// our threads may use it; they park instead.
-pub fn enter() -> Inside {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| sys::at_exit(wait_for_threads));
-    park_if_exiting();
-    IN_TLS.fetch_add(1, Ordering::SeqCst);
-    Inside(())
-}
-
-fn park_if_exiting() {
-    while EXITING.load(Ordering::SeqCst) && sys::is_library_thread() {
-        std::thread::park();
-    }
-}
-
-extern "C" fn wait_for_threads() {
-    EXITING.store(true, Ordering::SeqCst);
-    let until = Instant::now() + Duration::from_millis(100);
-    while IN_TLS.load(Ordering::SeqCst) > 0 && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -18,7 +18,7 @@ int main(int argc, char **argv)
     if (sizeof(void *) == 8) {
         CHECK(sizeof(wsc_event_t) == 96);
         CHECK(offsetof(wsc_event_t, data) == 8 && offsetof(wsc_event_t, type) == 32);
-        CHECK(offsetof(wsc_event_t, code) == 52 && offsetof(wsc_event_t, reserved) == 64);
+        CHECK(offsetof(wsc_event_t, code) == 52 && offsetof(wsc_event_t, reserved) == 72);
     }
     return 0;
 }
