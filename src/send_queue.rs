@@ -274,6 +274,11 @@ impl SendQueue {
             .back()
             .is_some_and(|last| last.len() + size <= CHUNK);
         if !fits {
+            // A kept chunk that is too small goes: TLS writes the first slice only,
+            // and an empty one would look like a sink that takes nothing.
+            if self.chunks.back().is_some_and(Vec::is_empty) {
+                self.chunks.pop_back();
+            }
             self.chunks.push_back(Vec::with_capacity(size));
         }
         let last = self.chunks.len() - 1;
