@@ -89,7 +89,7 @@ typedef enum {
      */
     WSC_ERR_URL = 3,
     /**
-     * The URL's scheme is neither `ws` nor `wss`.
+     * The URL's scheme is none of those it may have.
      */
     WSC_ERR_URL_SCHEME = 4,
     /**
@@ -132,6 +132,22 @@ typedef enum {
      * The loop runs its callbacks on its own thread, so it cannot be dispatched or polled.
      */
     WSC_ERR_MODE = 14,
+    /**
+     * The data is no certificate or key in PEM, or no PKCS#12 file.
+     */
+    WSC_ERR_PEM = 15,
+    /**
+     * The passphrase is wrong or missing.
+     */
+    WSC_ERR_PASSPHRASE = 16,
+    /**
+     * The key does not belong to the certificate.
+     */
+    WSC_ERR_KEY_MISMATCH = 17,
+    /**
+     * The file cannot be read.
+     */
+    WSC_ERR_FILE = 18,
     /**
      * The connection's or loop's state does not allow the call.
      */
@@ -189,6 +205,18 @@ typedef enum {
      */
     WSC_ERR_SYSTEM = 46,
     /**
+     * The proxy refused the connection; the report has its status.
+     */
+    WSC_ERR_PROXY = 47,
+    /**
+     * The proxy refused the credentials, or wants some.
+     */
+    WSC_ERR_PROXY_AUTH = 48,
+    /**
+     * The proxy's answer is not what the protocol asks for.
+     */
+    WSC_ERR_PROXY_PROTOCOL = 49,
+    /**
      * The TLS handshake or the TLS connection failed.
      */
     WSC_ERR_TLS = 60,
@@ -196,6 +224,34 @@ typedef enum {
      * The server's certificate was not accepted.
      */
     WSC_ERR_CERTIFICATE = 61,
+    /**
+     * The server's certificate has expired or is not valid yet.
+     */
+    WSC_ERR_CERTIFICATE_EXPIRED = 62,
+    /**
+     * The server's certificate is self-signed and not among the trusted ones.
+     */
+    WSC_ERR_CERTIFICATE_SELF_SIGNED = 63,
+    /**
+     * The issuer of the server's certificate is not trusted.
+     */
+    WSC_ERR_CERTIFICATE_ISSUER = 64,
+    /**
+     * The server's certificate is for another name.
+     */
+    WSC_ERR_CERTIFICATE_NAME = 65,
+    /**
+     * The server's certificate was revoked.
+     */
+    WSC_ERR_CERTIFICATE_REVOKED = 66,
+    /**
+     * The server's certificate has none of the pins.
+     */
+    WSC_ERR_PIN = 67,
+    /**
+     * Client and server have no TLS version in common.
+     */
+    WSC_ERR_TLS_VERSION = 68,
     /**
      * The answer to the upgrade request is not HTTP.
      */
@@ -236,6 +292,10 @@ typedef enum {
      * The server sent text that is not UTF-8.
      */
     WSC_ERR_PEER_UTF8 = 89,
+    /**
+     * The server redirected too often, or to where it may not.
+     */
+    WSC_ERR_REDIRECT = 90,
     /**
      * A bug in the library; every function may return it. The process lives on.
      */
@@ -405,7 +465,8 @@ typedef enum {
     WSC_EVENT_BUFFER_DRAIN = 7,
     /**
      * Something failed; CLOSE follows. `status`, `phase`, `data` (a text) say
-     * what, and `code` is the HTTP status if `status` is WSC_ERR_HTTP_STATUS.
+     * what, and `code` is the HTTP status if `status` is WSC_ERR_HTTP_STATUS, or the
+     * HTTP status or SOCKS code of a proxy that refused.
      */
     WSC_EVENT_ERROR = 8,
     /**
@@ -413,6 +474,13 @@ typedef enum {
      * and `data` (the close reason) say how.
      */
     WSC_EVENT_CLOSE = 9,
+    /**
+     * An automatic reconnect (`wsc_conn_set_auto_reconnect`) is due. It begins when
+     * this was delivered: when the callback has returned, or with the next poll. Until
+     * then the URL and the headers may be changed, and the reconnect taken back.
+     * `attempt` is still that of the attempt that was lost.
+     */
+    WSC_EVENT_RECONNECT = 10,
 } wsc_event_type_t;
 
 /**
@@ -502,6 +570,171 @@ typedef enum {
 } wsc_send_t;
 
 /**
+ * A version of TLS. Older ones are never used.
+ */
+typedef enum {
+    /**
+     * TLS 1.2.
+     */
+    WSC_TLS_1_2 = 771,
+    /**
+     * TLS 1.3.
+     */
+    WSC_TLS_1_3 = 772,
+} wsc_tls_version_t;
+
+/**
+ * What a pin (`wsc_conn_add_tls_pin`) is the SHA-256 of.
+ */
+typedef enum {
+    /**
+     * The server's certificate, in DER.
+     */
+    WSC_PIN_CERTIFICATE = 1,
+    /**
+     * Its public key, a SubjectPublicKeyInfo in DER, which may outlive a renewal.
+     */
+    WSC_PIN_PUBLIC_KEY = 2,
+} wsc_pin_type_t;
+
+/**
+ * What becomes of messages that wait for a connection when an attempt ends
+ * (`wsc_conn_set_queue_policy`).
+ */
+typedef enum {
+    /**
+     * They are lost, and counted.
+     */
+    WSC_QUEUE_DROP = 1,
+    /**
+     * They wait for the next attempt.
+     */
+    WSC_QUEUE_KEEP = 2,
+    /**
+     * The same, for a limited time.
+     */
+    WSC_QUEUE_EXPIRE = 3,
+} wsc_queue_policy_t;
+
+/**
+ * Whether another attempt can help (WSC_REPORT_RETRY).
+ */
+typedef enum {
+    /**
+     * The same would happen again.
+     */
+    WSC_RETRY_NEVER = 0,
+    /**
+     * After a while.
+     */
+    WSC_RETRY_LATER = 1,
+    /**
+     * At once.
+     */
+    WSC_RETRY_NOW = 2,
+} wsc_retry_t;
+
+/**
+ * A number in the report on an attempt (`wsc_conn_report_number`).
+ */
+typedef enum {
+    /**
+     * The attempt's number, as events have it; 0 before the first.
+     */
+    WSC_REPORT_ATTEMPT = 1,
+    /**
+     * The `wsc_phase_t` that was reached.
+     */
+    WSC_REPORT_PHASE = 2,
+    /**
+     * The `wsc_status_t` with which it ended; WSC_OK until then.
+     */
+    WSC_REPORT_STATUS = 3,
+    /**
+     * The errno of the failure.
+     */
+    WSC_REPORT_OS_ERROR = 4,
+    /**
+     * The HTTP status of the server's answer.
+     */
+    WSC_REPORT_HTTP_STATUS = 5,
+    /**
+     * The HTTP status or SOCKS code of a proxy that refused.
+     */
+    WSC_REPORT_PROXY_STATUS = 6,
+    /**
+     * A `wsc_retry_t`.
+     */
+    WSC_REPORT_RETRY = 7,
+    /**
+     * The milliseconds that the server asked to wait (`Retry-After`).
+     */
+    WSC_REPORT_RETRY_AFTER_MS = 8,
+    /**
+     * How many redirects were followed.
+     */
+    WSC_REPORT_REDIRECTS = 9,
+    /**
+     * The `wsc_tls_version_t` in use.
+     */
+    WSC_REPORT_TLS_VERSION = 10,
+    /**
+     * Microseconds in the DNS phase.
+     */
+    WSC_REPORT_DNS_US = 11,
+    /**
+     * Microseconds in the TCP phase.
+     */
+    WSC_REPORT_TCP_US = 12,
+    /**
+     * Microseconds in the proxy phase.
+     */
+    WSC_REPORT_PROXY_US = 13,
+    /**
+     * Microseconds in the TLS phase.
+     */
+    WSC_REPORT_TLS_US = 14,
+    /**
+     * Microseconds in the upgrade.
+     */
+    WSC_REPORT_UPGRADE_US = 15,
+    /**
+     * Microseconds for which the connection was open.
+     */
+    WSC_REPORT_OPEN_US = 16,
+} wsc_report_number_t;
+
+/**
+ * A text or bytes in the report on an attempt (`wsc_conn_report_data`).
+ */
+typedef enum {
+    /**
+     * What failed, in words, UTF-8.
+     */
+    WSC_REPORT_REASON = 1,
+    /**
+     * The addresses tried, one a line, with `: ` and the error where there is one.
+     */
+    WSC_REPORT_ADDRESSES = 2,
+    /**
+     * The raw head of the server's answer; see `wsc_http_header`.
+     */
+    WSC_REPORT_HEAD = 3,
+    /**
+     * The first 4096 bytes of a refusing answer's body.
+     */
+    WSC_REPORT_BODY = 4,
+    /**
+     * The server's certificate, in DER.
+     */
+    WSC_REPORT_PEER_CERTIFICATE = 5,
+    /**
+     * The protocol that was agreed on in TLS (ALPN).
+     */
+    WSC_REPORT_ALPN = 6,
+} wsc_report_data_t;
+
+/**
  * A connection: one WebSocket client, set up, connected and, if wanted, connected
  * again.
  *
@@ -525,10 +758,32 @@ typedef enum {
  * `wsc_conn_set_deflate_threshold`, `wsc_conn_set_deflate_window_bits`,
  * `wsc_conn_set_deflate_no_context_takeover`, `wsc_conn_set_deflate_max_ratio`.
  *
+ * TLS: `wsc_conn_add_tls_ca`, `wsc_conn_add_tls_ca_file`,
+ * `wsc_conn_set_tls_system_roots`, `wsc_conn_set_tls_identity`,
+ * `wsc_conn_set_tls_identity_files`, `wsc_conn_set_tls_pkcs12`,
+ * `wsc_conn_set_tls_versions`, `wsc_conn_set_tls_alpn`,
+ * `wsc_conn_set_tls_server_name`, `wsc_conn_set_tls_verify_name`,
+ * `wsc_conn_add_tls_pin`, `wsc_conn_set_tls_danger_accept_anything`,
+ * `wsc_conn_reset_tls`.
+ *
+ * Network: `wsc_conn_set_proxy`, `wsc_conn_set_proxy_from_environment`,
+ * `wsc_conn_add_proxy_header`, `wsc_conn_clear_proxy_headers`,
+ * `wsc_conn_set_phase_timeout`, `wsc_conn_set_idle_timeout`, `wsc_conn_set_local_address`,
+ * `wsc_conn_set_interface`, `wsc_conn_set_keepalive`,
+ * `wsc_conn_set_tcp_user_timeout`, `wsc_conn_set_max_redirects`,
+ * `wsc_conn_set_socket`.
+ *
+ * Reconnects: `wsc_conn_set_auto_reconnect`, `wsc_conn_set_reconnect_delay`,
+ * `wsc_conn_set_reconnect_limit`, `wsc_conn_set_reconnect_stable_after`,
+ * `wsc_conn_set_reconnect_after_fatal`, `wsc_conn_set_queue_policy`,
+ * `wsc_conn_add_prologue`, `wsc_conn_clear_prologue`.
+ *
+ * Report: `wsc_conn_report_number`, `wsc_conn_report_data`.
+ *
  * Callbacks: `wsc_conn_on_connect`, `wsc_conn_on_handshake`,
  * `wsc_conn_on_message`, `wsc_conn_on_ping`, `wsc_conn_on_pong`,
  * `wsc_conn_on_buffer_full`, `wsc_conn_on_buffer_drain`, `wsc_conn_on_error`,
- * `wsc_conn_on_close`.
+ * `wsc_conn_on_close`, `wsc_conn_on_reconnect`.
  *
  * Traffic: `wsc_conn_send`, `wsc_conn_send_text`, `wsc_conn_send_binary`,
  * `wsc_conn_send_message`, `wsc_conn_ping`, `wsc_conn_pong`, `wsc_conn_flush`, `wsc_conn_pause_recv`,
@@ -945,17 +1200,19 @@ wsc_status_t wsc_loop_set_standby_grace(wsc_loop_t *loop, int32_t grace_ms);
  * loop.
  *
  * @param loop        Borrowed. Not NULL. The loop that will carry the connection.
- * @param url         Copied. `ws://` or `wss://`, a host name or address (IPv6 in
- *                    brackets), a port if it is not 80 or 443, path and query.
- *                    NUL-terminated.
+ * @param url         Copied. `ws://` or `wss://`, perhaps `user:password@` for Basic
+ *                    authorization, a host name or address (IPv6 in brackets, with a
+ *                    zone after `%25`), a port if it is not 80 or 443, path and
+ *                    query. Or `ws+unix://` or `wss+unix://`, the path of a socket, a
+ *                    colon, path and query. NUL-terminated.
  * @param out         Set to the connection, owned: free it with `wsc_conn_free`. NULL
  *                    on any failure.
  *
  * @retval WSC_OK              `*out` is the new connection.
  * @retval WSC_ERR_NULL        A pointer is NULL.
  * @retval WSC_ERR_UTF8        `url` is not UTF-8.
- * @retval WSC_ERR_URL         `url` is malformed, or has credentials or a fragment.
- * @retval WSC_ERR_URL_SCHEME  Its scheme is neither `ws` nor `wss`.
+ * @retval WSC_ERR_URL         `url` is malformed, or has a fragment.
+ * @retval WSC_ERR_URL_SCHEME  Its scheme is none of those.
  * @retval WSC_ERR_URL_PORT    Its port is not a number from 1 to 65535.
  * @retval WSC_ERR_FORKED      The loop was made before a fork, in the parent.
  *
@@ -1168,8 +1425,8 @@ wsc_status_t wsc_conn_abort(wsc_conn_t *conn);
  * @retval WSC_OK              Set.
  * @retval WSC_ERR_NULL        `conn` or `url` is NULL.
  * @retval WSC_ERR_UTF8        `url` is not UTF-8.
- * @retval WSC_ERR_URL         `url` is malformed, or has credentials or a fragment.
- * @retval WSC_ERR_URL_SCHEME  Its scheme is neither `ws` nor `wss`.
+ * @retval WSC_ERR_URL         `url` is malformed, or has a fragment.
+ * @retval WSC_ERR_URL_SCHEME  Its scheme is none of those.
  * @retval WSC_ERR_URL_PORT    Its port is not a number from 1 to 65535.
  * @retval WSC_ERR_STATE       The loop was freed.
  * @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
@@ -1795,6 +2052,868 @@ wsc_status_t wsc_conn_set_deflate_no_context_takeover(wsc_conn_t *conn, bool cli
 wsc_status_t wsc_conn_set_deflate_max_ratio(wsc_conn_t *conn, size_t ratio);
 
 /**
+ * Trusts further certificates, given in PEM.
+ *
+ * Takes effect with the next attempt. They are trusted beside the system's
+ * (`wsc_conn_set_tls_system_roots`).
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param pem   Copied. One or more certificates.
+ * @param len   Length of `pem` in bytes.
+ *
+ * @retval WSC_OK           Added.
+ * @retval WSC_ERR_NULL     `conn` or `pem` is NULL.
+ * @retval WSC_ERR_PEM      `pem` has no certificate, or a malformed one. Nothing was
+ *                          added.
+ * @retval WSC_ERR_INVALID  `len` is larger than any object.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `pem` is readable for `len` bytes.
+ */
+wsc_status_t wsc_conn_add_tls_ca(wsc_conn_t *conn, const void *pem, size_t len);
+
+/**
+ * Trusts further certificates, from a file in PEM.
+ *
+ * Takes effect with the next attempt. The file is read in this call.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param path  Copied. NUL-terminated.
+ *
+ * @retval WSC_OK          Added.
+ * @retval WSC_ERR_NULL    `conn` or `path` is NULL.
+ * @retval WSC_ERR_UTF8    `path` is not UTF-8.
+ * @retval WSC_ERR_FILE    The file cannot be read.
+ * @retval WSC_ERR_PEM     It has no certificate, or a malformed one. Nothing was
+ *                         added.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `path` ends in a NUL.
+ */
+wsc_status_t wsc_conn_add_tls_ca_file(wsc_conn_t *conn, const char *path);
+
+/**
+ * Sets whether the system's certificates are trusted.
+ *
+ * Takes effect with the next attempt. Without them only those of `wsc_conn_add_tls_ca`
+ * are.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param on    Default true.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_tls_system_roots(wsc_conn_t *conn, bool on);
+
+/**
+ * Sets the certificate that the client shows, and its key, given in PEM.
+ *
+ * Takes effect with the next attempt. A mistake changes nothing.
+ *
+ * @param conn        Borrowed. Not NULL.
+ * @param chain       Copied. The client's certificate, then those that lead to its
+ *                    authority. May be NULL if `chain_len` is 0: the client shows
+ *                    none.
+ * @param chain_len   Length of `chain` in bytes.
+ * @param key         Copied. The key, encrypted or not. May be NULL if `key_len` is 0.
+ * @param key_len     Length of `key` in bytes.
+ * @param passphrase  Copied. For an encrypted key, NUL-terminated. NULL is an empty
+ *                    one.
+ *
+ * @retval WSC_OK                Set.
+ * @retval WSC_ERR_NULL          `conn` is NULL.
+ * @retval WSC_ERR_INVALID       A length is larger than any object.
+ * @retval WSC_ERR_UTF8          `passphrase` is not UTF-8.
+ * @retval WSC_ERR_PEM           `chain` or `key` is malformed.
+ * @retval WSC_ERR_PASSPHRASE    The key is encrypted, and not with `passphrase`.
+ * @retval WSC_ERR_KEY_MISMATCH  The key is not that of the first certificate.
+ * @retval WSC_ERR_STATE         The loop was freed.
+ * @retval WSC_ERR_FORKED        The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `chain` and `key` are readable for
+ * their lengths, `passphrase` is NULL or ends in a NUL.
+ */
+wsc_status_t wsc_conn_set_tls_identity(wsc_conn_t *conn,
+                                       const void *chain,
+                                       size_t chain_len,
+                                       const void *key,
+                                       size_t key_len,
+                                       const char *passphrase);
+
+/**
+ * Sets the certificate that the client shows, and its key, from files in PEM.
+ *
+ * Takes effect with the next attempt. The files are read in this call. A mistake
+ * changes nothing.
+ *
+ * @param conn        Borrowed. Not NULL.
+ * @param chain_path  Copied. The client's certificate, then those that lead to its
+ *                    authority. NUL-terminated.
+ * @param key_path    Copied. The key; the same file as `chain_path` if it is NULL:
+ *                    NUL-terminated.
+ * @param passphrase  Copied. For an encrypted key, NUL-terminated. NULL is an empty
+ *                    one.
+ *
+ * @retval WSC_OK                Set.
+ * @retval WSC_ERR_NULL          `conn` or `chain_path` is NULL.
+ * @retval WSC_ERR_UTF8          An argument is not UTF-8.
+ * @retval WSC_ERR_FILE          A file cannot be read.
+ * @retval WSC_ERR_PEM           A file is malformed.
+ * @retval WSC_ERR_PASSPHRASE    The key is encrypted, and not with `passphrase`.
+ * @retval WSC_ERR_KEY_MISMATCH  The key is not that of the first certificate.
+ * @retval WSC_ERR_STATE         The loop was freed.
+ * @retval WSC_ERR_FORKED        The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `chain_path` ends in a NUL,
+ * `key_path` and `passphrase` are NULL or do so.
+ */
+wsc_status_t wsc_conn_set_tls_identity_files(wsc_conn_t *conn,
+                                             const char *chain_path,
+                                             const char *key_path,
+                                             const char *passphrase);
+
+/**
+ * Sets the certificate that the client shows, and its key, as a PKCS#12 file has them.
+ *
+ * Takes effect with the next attempt. A mistake changes nothing.
+ *
+ * @param conn        Borrowed. Not NULL.
+ * @param data        Copied. What the file contains.
+ * @param len         Length of `data` in bytes.
+ * @param passphrase  Copied. NUL-terminated. NULL is an empty one.
+ *
+ * @retval WSC_OK                Set.
+ * @retval WSC_ERR_NULL          `conn` or `data` is NULL.
+ * @retval WSC_ERR_INVALID       `len` is larger than any object.
+ * @retval WSC_ERR_UTF8          `passphrase` is not UTF-8.
+ * @retval WSC_ERR_PEM           `data` is no PKCS#12, or lacks the certificate or the
+ *                               key.
+ * @retval WSC_ERR_PASSPHRASE    `passphrase` is wrong.
+ * @retval WSC_ERR_KEY_MISMATCH  The key is not that of the certificate.
+ * @retval WSC_ERR_STATE         The loop was freed.
+ * @retval WSC_ERR_FORKED        The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `data` is readable for `len` bytes,
+ * `passphrase` is NULL or ends in a NUL.
+ */
+wsc_status_t wsc_conn_set_tls_pkcs12(wsc_conn_t *conn,
+                                     const void *data,
+                                     size_t len,
+                                     const char *passphrase);
+
+/**
+ * Sets which versions of TLS may be used.
+ *
+ * Takes effect with the next attempt.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param min   A `wsc_tls_version_t`. Default WSC_TLS_1_2.
+ * @param max   A `wsc_tls_version_t`, not below `min`. Default WSC_TLS_1_3.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  An argument is no `wsc_tls_version_t`, or `min` is above
+ *                          `max`.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_tls_versions(wsc_conn_t *conn, int32_t min, int32_t max);
+
+/**
+ * Sets the protocols to offer in TLS (ALPN).
+ *
+ * Takes effect with the next attempt. The server's choice is WSC_REPORT_ALPN.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param list  Copied. Names of 1 to 255 bytes, separated by commas, NUL-terminated.
+ *              Empty or NULL: offers none.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_UTF8     `list` is not UTF-8.
+ * @retval WSC_ERR_INVALID  A name is empty or too long.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `list` is NULL or ends in a NUL.
+ */
+wsc_status_t wsc_conn_set_tls_alpn(wsc_conn_t *conn, const char *list);
+
+/**
+ * Sets the name that the client sends in the clear (SNI).
+ *
+ * Takes effect with the next attempt. It changes nothing about the name that the
+ * certificate must have.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param name  Copied. NUL-terminated. NULL is the URL's host, empty sends none.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_UTF8     `name` is not UTF-8.
+ * @retval WSC_ERR_INVALID  `name` is longer than 255 bytes.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `name` is NULL or ends in a NUL.
+ */
+wsc_status_t wsc_conn_set_tls_server_name(wsc_conn_t *conn, const char *name);
+
+/**
+ * Sets the name or the address that the certificate must have.
+ *
+ * Takes effect with the next attempt.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param name  Copied. NUL-terminated. NULL is the URL's host.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_UTF8     `name` is not UTF-8.
+ * @retval WSC_ERR_INVALID  `name` is empty, or longer than 255 bytes.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `name` is NULL or ends in a NUL.
+ */
+wsc_status_t wsc_conn_set_tls_verify_name(wsc_conn_t *conn, const char *name);
+
+/**
+ * Accepts only a server whose certificate or public key has one of the pins.
+ *
+ * Takes effect with the next attempt. Pins are checked beside everything else, and
+ * also where anything else is accepted.
+ *
+ * @param conn      Borrowed. Not NULL.
+ * @param pin_type  A `wsc_pin_type_t`.
+ * @param sha256    Copied. The SHA-256, 32 bytes.
+ * @param len       32.
+ *
+ * @retval WSC_OK           Added.
+ * @retval WSC_ERR_NULL     `conn` or `sha256` is NULL.
+ * @retval WSC_ERR_INVALID  `pin_type` is no `wsc_pin_type_t`, or `len` is not 32.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `sha256` is readable for `len` bytes.
+ */
+wsc_status_t wsc_conn_add_tls_pin(wsc_conn_t *conn,
+                                  int32_t pin_type,
+                                  const void *sha256,
+                                  size_t len);
+
+/**
+ * DANGER: accepts every certificate, of anybody, for any name, expired or not.
+ *
+ * Takes effect with the next attempt. Whoever is on the way to the server can then
+ * read and change everything. For tests; trust a certificate of your own with
+ * `wsc_conn_add_tls_ca` instead. Only pins are still checked.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param on    Default false.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_tls_danger_accept_anything(wsc_conn_t *conn, bool on);
+
+/**
+ * Gives every TLS setting its default again.
+ *
+ * Takes effect with the next attempt.
+ *
+ * @param conn  Borrowed. Not NULL.
+ *
+ * @retval WSC_OK          Done.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_reset_tls(wsc_conn_t *conn);
+
+/**
+ * Sets the proxy to connect through.
+ *
+ * Takes effect with the next attempt. Names of servers are resolved by the proxy. What
+ * the proxy answers is in the error and in the report; a proxy that refuses never sees
+ * the request. In TLS to the proxy itself the authorities and versions set for the
+ * connection hold.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param url   Copied. `http://`, `https://` (TLS to the proxy), `socks5://` or
+ *              `socks5h://`, with `user:password@` if wanted, NUL-terminated. Empty or
+ *              NULL: none.
+ *
+ * @retval WSC_OK              Set.
+ * @retval WSC_ERR_NULL        `conn` is NULL.
+ * @retval WSC_ERR_UTF8        `url` is not UTF-8.
+ * @retval WSC_ERR_URL         `url` is malformed.
+ * @retval WSC_ERR_URL_SCHEME  Its scheme is none of those.
+ * @retval WSC_ERR_URL_PORT    Its port is not a number from 1 to 65535.
+ * @retval WSC_ERR_TOO_BIG     A user name or password for SOCKS has more than 255
+ *                             bytes.
+ * @retval WSC_ERR_STATE       The loop was freed.
+ * @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `url` is NULL or ends in a NUL.
+ */
+wsc_status_t wsc_conn_set_proxy(wsc_conn_t *conn, const char *url);
+
+/**
+ * Takes the proxy from the environment.
+ *
+ * The variables HTTP_PROXY (for `ws`), HTTPS_PROXY (for `wss`), ALL_PROXY and NO_PROXY
+ * are read in this call, in small letters first; which of them holds is decided for
+ * the URL of each attempt.
+ *
+ * @param conn  Borrowed. Not NULL.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_proxy_from_environment(wsc_conn_t *conn);
+
+/**
+ * Adds a header to the CONNECT request that an HTTP proxy gets.
+ *
+ * Takes effect with the next attempt. The server never sees it.
+ *
+ * @param conn   Borrowed. Not NULL.
+ * @param name   Copied. A token, NUL-terminated; not `Host`.
+ * @param value  Copied. Any bytes but control characters, NUL-terminated.
+ *
+ * @retval WSC_OK                Added.
+ * @retval WSC_ERR_NULL          `conn`, `name` or `value` is NULL.
+ * @retval WSC_ERR_UTF8          `name` is not UTF-8.
+ * @retval WSC_ERR_HEADER_NAME   `name` is no token, or one of the library's own.
+ * @retval WSC_ERR_HEADER_VALUE  `value` contains a control character.
+ * @retval WSC_ERR_STATE         The loop was freed.
+ * @retval WSC_ERR_FORKED        The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `name` and `value` end in a NUL.
+ */
+wsc_status_t wsc_conn_add_proxy_header(wsc_conn_t *conn, const char *name, const char *value);
+
+/**
+ * Removes all headers for a proxy.
+ *
+ * Takes effect with the next attempt.
+ *
+ * @param conn  Borrowed. Not NULL.
+ *
+ * @retval WSC_OK          Done.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_clear_proxy_headers(wsc_conn_t *conn);
+
+/**
+ * Sets a deadline for one phase of connecting.
+ *
+ * Takes effect with the next attempt. It holds within that of
+ * `wsc_conn_set_connect_timeout`.
+ *
+ * @param conn        Borrowed. Not NULL.
+ * @param phase       WSC_PHASE_DNS, WSC_PHASE_TCP, WSC_PHASE_PROXY or WSC_PHASE_TLS.
+ * @param timeout_ms  Milliseconds. WSC_FOREVER, the default: none of its own.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `phase` is none of those, or `timeout_ms` is 0, or negative
+ *                          and not WSC_FOREVER.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_phase_timeout(wsc_conn_t *conn, int32_t phase, int32_t timeout_ms);
+
+/**
+ * Sets how long the server may send nothing at all.
+ *
+ * Takes effect at once. Any byte counts, those of a pong too. When it is over the
+ * attempt fails with WSC_ERR_TIMEOUT. The time does not run while reading is paused.
+ *
+ * @param conn        Borrowed. Not NULL.
+ * @param timeout_ms  Milliseconds. WSC_FOREVER, the default: no limit.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `timeout_ms` is 0, or negative and not WSC_FOREVER.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_idle_timeout(wsc_conn_t *conn, int32_t timeout_ms);
+
+/**
+ * Sets the address to connect from.
+ *
+ * Takes effect with the next attempt.
+ *
+ * @param conn     Borrowed. Not NULL.
+ * @param address  Copied. An IP address, with or without a port, NUL-terminated. Empty
+ *                 or NULL: the system chooses.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_UTF8     `address` is not UTF-8.
+ * @retval WSC_ERR_INVALID  `address` is no IP address.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `address` is NULL or ends in a NUL.
+ */
+wsc_status_t wsc_conn_set_local_address(wsc_conn_t *conn, const char *address);
+
+/**
+ * Sets the network interface to connect through.
+ *
+ * Takes effect with the next attempt. The system may ask for privileges.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param name  Copied. Such as `eth0`, NUL-terminated. Empty or NULL: the system
+ *              chooses.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_UTF8     `name` is not UTF-8.
+ * @retval WSC_ERR_INVALID  `name` is too long for an interface.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `name` is NULL or ends in a NUL.
+ */
+wsc_status_t wsc_conn_set_interface(wsc_conn_t *conn, const char *name);
+
+/**
+ * Sets after which silence TCP sends keepalive probes.
+ *
+ * Takes effect with the next attempt. Pings (`wsc_conn_set_ping_interval`) do more:
+ * they reach the server itself.
+ *
+ * @param conn     Borrowed. Not NULL.
+ * @param time_ms  Milliseconds, in whole seconds. WSC_FOREVER, the default: no probes.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `time_ms` is below 1000, and not WSC_FOREVER.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_keepalive(wsc_conn_t *conn, int32_t time_ms);
+
+/**
+ * Sets how long TCP may wait for sent data to be acknowledged.
+ *
+ * Takes effect with the next attempt. When it is over the attempt fails.
+ *
+ * @param conn        Borrowed. Not NULL.
+ * @param timeout_ms  Milliseconds. WSC_FOREVER, the default: the system's own limit.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `timeout_ms` is 0, or negative and not WSC_FOREVER.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_tcp_user_timeout(wsc_conn_t *conn, int32_t timeout_ms);
+
+/**
+ * Sets how many HTTP redirects an attempt follows.
+ *
+ * Takes effect with the next attempt. To another server go neither `Authorization`,
+ * `Cookie` and `Host`, nor the credentials of the URL, nor the client certificate;
+ * from `wss` to `ws` none is followed.
+ *
+ * @param conn   Borrowed. Not NULL.
+ * @param count  Default 0.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_max_redirects(wsc_conn_t *conn, uint32_t count);
+
+/**
+ * Gives the next attempt a connected socket, in place of a new one.
+ *
+ * TLS and the upgrade follow on it; DNS, TCP and a proxy are skipped. Later attempts
+ * connect by themselves.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param fd    Copied: duplicated; close yours when you like, and do not use it while
+ *              the connection does. A connected stream socket, of TCP or unix.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `fd` is no connected stream socket.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `fd` is not closed by another thread
+ * during the call.
+ */
+wsc_status_t wsc_conn_set_socket(wsc_conn_t *conn, int32_t fd);
+
+/**
+ * Sets whether a lost connection comes back by itself.
+ *
+ * Takes effect when an attempt ends. After CLOSE the connection waits, with
+ * exponential backoff and full jitter, and not less than a `Retry-After`; then
+ * RECONNECT is told and the next attempt begins. `wsc_conn_close`, `wsc_conn_abort`
+ * and `wsc_conn_cancel_reconnect` end it. A cause that another attempt cannot mend
+ * (WSC_RETRY_NEVER) ends it too.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param on    Default false.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_auto_reconnect(wsc_conn_t *conn, bool on);
+
+/**
+ * Sets the bounds of the random delay before an automatic reconnect.
+ *
+ * Takes effect when an attempt ends. The first delay is at most `min_ms`; the bound
+ * doubles with each further attempt up to `max_ms`.
+ *
+ * @param conn    Borrowed. Not NULL.
+ * @param min_ms  Milliseconds. Default 1000.
+ * @param max_ms  Milliseconds. Default 60000.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `min_ms` is not above 0, or `max_ms` is below `min_ms`.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_reconnect_delay(wsc_conn_t *conn, int32_t min_ms, int32_t max_ms);
+
+/**
+ * Sets how many automatic reconnects may follow each other.
+ *
+ * Takes effect when an attempt ends. A connection that was stable starts the counting
+ * anew.
+ *
+ * @param conn      Borrowed. Not NULL.
+ * @param attempts  WSC_FOREVER, the default: any number.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `attempts` is negative and not WSC_FOREVER.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_reconnect_limit(wsc_conn_t *conn, int32_t attempts);
+
+/**
+ * Sets how long a connection must have been open to count as stable.
+ *
+ * Takes effect when an attempt ends. The delays of automatic reconnects then begin
+ * anew.
+ *
+ * @param conn     Borrowed. Not NULL.
+ * @param time_ms  Milliseconds. Default 30000.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `time_ms` is negative.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_reconnect_stable_after(wsc_conn_t *conn, int32_t time_ms);
+
+/**
+ * Sets whether automatic reconnects also follow causes that they cannot mend.
+ *
+ * Takes effect when an attempt ends. Such as a 403, or a certificate that is not
+ * trusted.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param on    Default false.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_reconnect_after_fatal(wsc_conn_t *conn, bool on);
+
+/**
+ * Sets what becomes of messages that still wait for a connection to open when an
+ * attempt ends and an automatic reconnect follows.
+ *
+ * Takes effect when an attempt ends. CLOSE counts those that are lost as `unsent`.
+ *
+ * @param conn       Borrowed. Not NULL.
+ * @param policy     A `wsc_queue_policy_t`. Default WSC_QUEUE_DROP.
+ * @param expire_ms  For WSC_QUEUE_EXPIRE: how long a message may wait. Else 0.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `policy` is no `wsc_queue_policy_t`, or `expire_ms` is not
+ *                          above 0 where it is used.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_queue_policy(wsc_conn_t *conn, int32_t policy, int32_t expire_ms);
+
+/**
+ * Adds a message to those that are sent first whenever the connection opens.
+ *
+ * Takes effect when the connection opens next. For what a server must hear before all
+ * else, after each reconnect too: a log-in, the subscriptions.
+ *
+ * @param conn          Borrowed. Not NULL.
+ * @param message_type  A `wsc_message_type_t`.
+ * @param data          Copied. The payload. May be NULL if `len` is 0.
+ * @param len           Length of `data` in bytes.
+ *
+ * @retval WSC_OK           Added.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `message_type` is no `wsc_message_type_t`, or `len` is
+ *                          larger than any object.
+ * @retval WSC_ERR_UTF8     The message is a text and not UTF-8.
+ * @retval WSC_ERR_TOO_BIG  The message exceeds `wsc_conn_set_max_message_size`, or all
+ *                          together `wsc_conn_set_send_queue_limit`.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `data` is readable for `len` bytes.
+ */
+wsc_status_t wsc_conn_add_prologue(wsc_conn_t *conn,
+                                   int32_t message_type,
+                                   const void *data,
+                                   size_t len);
+
+/**
+ * Removes the messages of the prologue.
+ *
+ * Takes effect when the connection opens next.
+ *
+ * @param conn  Borrowed. Not NULL.
+ *
+ * @retval WSC_OK          Done.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_clear_prologue(wsc_conn_t *conn);
+
+/**
  * Sets the callback for WSC_EVENT_CONNECT.
  *
  * TCP is connected. TLS and the upgrade follow.
@@ -2033,6 +3152,32 @@ wsc_status_t wsc_conn_on_error(wsc_conn_t *conn, wsc_event_fn callback, void *us
  * `userdata` until the callback of `wsc_conn_on_free` runs.
  */
 wsc_status_t wsc_conn_on_close(wsc_conn_t *conn, wsc_event_fn callback, void *userdata);
+
+/**
+ * Sets the callback for WSC_EVENT_RECONNECT: an automatic reconnect begins when it has
+ * returned.
+ *
+ * The place to change the URL and the headers, as for fresh credentials, or to take the
+ * reconnect back with `wsc_conn_cancel_reconnect`.
+ *
+ * @param conn      Borrowed. Not NULL.
+ * @param callback  Called with the event. NULL removes it.
+ * @param userdata  Passed to `callback`, unread. May be NULL.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `callback` may be called with
+ * `userdata` until the callback of `wsc_conn_on_free` runs.
+ */
+wsc_status_t wsc_conn_on_reconnect(wsc_conn_t *conn, wsc_event_fn callback, void *userdata);
 
 /**
  * Sets the callback that runs last of all.
@@ -2474,6 +3619,63 @@ wsc_status_t wsc_conn_subprotocol(const wsc_conn_t *conn, char *buffer, size_t s
  * bytes.
  */
 wsc_status_t wsc_conn_extensions(const wsc_conn_t *conn, char *buffer, size_t size);
+
+/**
+ * Tells a number of the report on the last attempt.
+ *
+ * The report is complete when CLOSE was delivered, and lasts until the next attempt
+ * begins.
+ *
+ * @param conn    Borrowed. Not NULL.
+ * @param number  A `wsc_report_number_t`.
+ * @param value   Set to the number; 0 where there is none.
+ *
+ * @retval WSC_OK           Told.
+ * @retval WSC_ERR_NULL     `conn` or `value` is NULL.
+ * @retval WSC_ERR_INVALID  `number` is no `wsc_report_number_t`.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `value` is writable.
+ */
+wsc_status_t wsc_conn_report_number(wsc_conn_t *conn, int32_t number, uint64_t *value);
+
+/**
+ * Tells a text or bytes of the report on the last attempt.
+ *
+ * As for `wsc_conn_report_number`. To learn the length, give no buffer.
+ *
+ * @param conn    Borrowed. Not NULL.
+ * @param data    A `wsc_report_data_t`.
+ * @param buffer  Filled with as much as fits. No NUL follows. May be NULL if `size` is
+ *                0.
+ * @param size    Size of `buffer` in bytes.
+ * @param len     Set to the length of the whole.
+ *
+ * @retval WSC_OK           Told; if `len` is above `size`, in part.
+ * @retval WSC_ERR_NULL     `conn` or `len` is NULL.
+ * @retval WSC_ERR_INVALID  `data` is no `wsc_report_data_t`.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `buffer` is writable for `size`
+ * bytes, `len` is writable.
+ */
+wsc_status_t wsc_conn_report_data(wsc_conn_t *conn,
+                                  int32_t data,
+                                  void *buffer,
+                                  size_t size,
+                                  size_t *len);
 
 /**
  * Finds a header field by name in the response head of a handshake.

@@ -1,16 +1,25 @@
 //! One connection's validated settings, with every default and limit. Opens nothing.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::error::Status;
+use crate::connect::tls::TlsSettings;
+use crate::error::{Phase, Status};
+use crate::http::base64;
 
-/// DNS, TCP and TLS together.
+/// DNS, TCP, proxy and TLS together.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the first byte of the request to the last of the response head.
 pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// From `close` to the end of the connection.
 pub const DEFAULT_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Automatic reconnects: the bounds of the delay, and when the counting begins anew.
+pub const DEFAULT_RECONNECT_MIN_DELAY: Duration = Duration::from_secs(1);
+pub const DEFAULT_RECONNECT_MAX_DELAY: Duration = Duration::from_secs(60);
+pub const DEFAULT_RECONNECT_STABLE_AFTER: Duration = Duration::from_secs(30);
+pub const DEFAULT_MAX_REDIRECTS: u32 = 0;
 pub const DEFAULT_PING_INTERVAL: Duration = Duration::from_secs(20);
 pub const DEFAULT_PONG_TIMEOUT: Duration = Duration::from_secs(20);
 pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 16 << 20;
@@ -95,11 +104,20 @@ pub struct Config {
     pub headers: Vec<Header>,
     pub subprotocols: Vec<String>,
     pub origin: Option<String>,
+    pub tls: Arc<TlsSettings>,
+    pub proxy: ProxyChoice,
+    pub proxy_headers: Vec<Header>,
+    pub socket: SocketOptions,
+    /// How many redirects an attempt follows.
+    pub max_redirects: u32,
     pub connect_timeout: Option<Duration>,
+    pub phase_timeouts: PhaseTimeouts,
     pub handshake_timeout: Option<Duration>,
     pub close_timeout: Option<Duration>,
     pub ping_interval: Option<Duration>,
     pub pong_timeout: Option<Duration>,
+    /// How long the server may send nothing, pongs included.
+    pub idle_timeout: Option<Duration>,
     pub auto_pong: bool,
     pub binary_type: BinaryType,
     pub max_message_size: usize,
@@ -120,11 +138,18 @@ impl Config {
             headers: Vec::new(),
             subprotocols: Vec::new(),
             origin: None,
+            tls: Arc::default(),
+            proxy: ProxyChoice::None,
+            proxy_headers: Vec::new(),
+            socket: SocketOptions::default(),
+            max_redirects: DEFAULT_MAX_REDIRECTS,
             connect_timeout: Some(DEFAULT_CONNECT_TIMEOUT),
+            phase_timeouts: PhaseTimeouts::default(),
             handshake_timeout: Some(DEFAULT_HANDSHAKE_TIMEOUT),
             close_timeout: Some(DEFAULT_CLOSE_TIMEOUT),
             ping_interval: Some(DEFAULT_PING_INTERVAL),
             pong_timeout: Some(DEFAULT_PONG_TIMEOUT),
+            idle_timeout: None,
             auto_pong: true,
             binary_type: BinaryType::Blob,
             max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
@@ -153,6 +178,26 @@ impl Config {
         Ok(())
     }
 
+    /// Adds a header of the request to a proxy.
+    pub fn add_proxy_header(&mut self, name: &str, value: &[u8]) -> Result<(), Status> {
+        let header = Header::new(name, value)?;
+        if header.is("Host") {
+            return Err(Status::HeaderName);
+        }
+        self.proxy_headers.push(header);
+        Ok(())
+    }
+
+    /// The proxy for the URL.
+    pub fn proxy(&self) -> Result<Option<Proxy>, Status> {
+        match &self.proxy {
+            _ if self.url.unix.is_some() => Ok(None),
+            ProxyChoice::None => Ok(None),
+            ProxyChoice::Fixed(proxy) => Ok(Some(proxy.clone())),
+            ProxyChoice::Environment(environment) => environment.proxy(&self.url),
+        }
+    }
+
     /// Takes a comma-separated list, as the header field has it (RFC 6455 §4.1).
     pub fn set_subprotocols(&mut self, list: &str) -> Result<(), Status> {
         let mut subprotocols: Vec<String> = Vec::new();
@@ -176,6 +221,219 @@ impl Config {
         self.origin = (!origin.is_empty()).then(|| origin.to_owned());
         Ok(())
     }
+}
+
+/// Deadlines for single phases, within that for the whole connect.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PhaseTimeouts {
+    dns: Option<Duration>,
+    tcp: Option<Duration>,
+    proxy: Option<Duration>,
+    tls: Option<Duration>,
+}
+
+impl PhaseTimeouts {
+    pub fn get(&self, phase: Phase) -> Option<Duration> {
+        match phase {
+            Phase::Dns => self.dns,
+            Phase::Tcp => self.tcp,
+            Phase::Proxy => self.proxy,
+            Phase::Tls => self.tls,
+            Phase::None | Phase::Upgrade | Phase::Open | Phase::Closing => None,
+        }
+    }
+
+    pub fn set(&mut self, phase: Phase, timeout: Option<Duration>) -> Result<(), Status> {
+        let place = match phase {
+            Phase::Dns => &mut self.dns,
+            Phase::Tcp => &mut self.tcp,
+            Phase::Proxy => &mut self.proxy,
+            Phase::Tls => &mut self.tls,
+            Phase::None | Phase::Upgrade | Phase::Open | Phase::Closing => {
+                return Err(Status::Invalid);
+            }
+        };
+        *place = timeout;
+        Ok(())
+    }
+}
+
+/// How a socket is made.
+#[derive(Debug, Clone, Default)]
+pub struct SocketOptions {
+    /// Port 0 lets the system choose.
+    pub local_address: Option<SocketAddr>,
+    pub interface: Option<String>,
+    /// Probes after this time of silence.
+    pub keepalive: Option<Duration>,
+    /// How long sent data may stay unacknowledged.
+    pub user_timeout: Option<Duration>,
+}
+
+/// Where an attempt takes its proxy from.
+#[derive(Debug, Clone)]
+pub enum ProxyChoice {
+    None,
+    Fixed(Proxy),
+    Environment(ProxyEnvironment),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyType {
+    Http,
+    Socks5,
+}
+
+/// A proxy's URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    pub proxy_type: ProxyType,
+    /// Whether TLS is spoken to the proxy itself.
+    pub secure: bool,
+    pub host: Host,
+    pub port: u16,
+    pub credentials: Option<Credentials>,
+}
+
+impl Proxy {
+    /// Takes `http://`, `https://`, `socks5://` or `socks5h://`; a name without
+    /// a scheme is an HTTP proxy, as in the environment.
+    pub fn parse(text: &str) -> Result<Self, Status> {
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let (proxy_type, secure, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => (ProxyType::Http, false, 80),
+            "https" => (ProxyType::Http, true, 443),
+            "socks5" | "socks5h" => (ProxyType::Socks5, false, 1080),
+            _ => return Err(Status::UrlScheme),
+        };
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if !authority.bytes().all(|byte| byte.is_ascii_graphic())
+            || authority.contains(['/', '?', '#'])
+        {
+            return Err(Status::Url);
+        }
+        let (credentials, authority) = Credentials::split(authority)?;
+        let too_long = |text: &String| text.len() > usize::from(u8::MAX);
+        if let (ProxyType::Socks5, Some(credentials)) = (proxy_type, &credentials)
+            && (too_long(&credentials.user) || too_long(&credentials.password))
+        {
+            return Err(Status::TooBig);
+        }
+        let (host, port) = split_port(authority)?;
+        Ok(Proxy {
+            proxy_type,
+            secure,
+            host: Host::parse(host)?,
+            port: port.unwrap_or(default_port),
+            credentials,
+        })
+    }
+}
+
+/// The proxies that the environment names, in either case of letters.
+#[derive(Debug, Clone, Default)]
+pub struct ProxyEnvironment {
+    http: Option<String>,
+    https: Option<String>,
+    all: Option<String>,
+    no_proxy: String,
+}
+
+impl ProxyEnvironment {
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let get = |name: &str| {
+            let lower = variable(&name.to_ascii_lowercase());
+            lower
+                .or_else(|| variable(name))
+                .filter(|value| !value.is_empty())
+        };
+        ProxyEnvironment {
+            http: get("HTTP_PROXY"),
+            https: get("HTTPS_PROXY"),
+            all: get("ALL_PROXY"),
+            no_proxy: get("NO_PROXY").unwrap_or_default(),
+        }
+    }
+
+    fn proxy(&self, url: &Url) -> Result<Option<Proxy>, Status> {
+        if self.is_exempt(url) {
+            return Ok(None);
+        }
+        let own = if url.secure { &self.https } else { &self.http };
+        let proxy = own.as_ref().or(self.all.as_ref());
+        proxy.map(|text| Proxy::parse(text)).transpose()
+    }
+
+    /// Entries are host names, which cover their subdomains, or addresses; each
+    /// may have a port, and `*` is everything.
+    fn is_exempt(&self, url: &Url) -> bool {
+        let host = url.host.to_string().to_ascii_lowercase();
+        let entries = self.no_proxy.split([',', ' ']);
+        entries.filter(|entry| !entry.is_empty()).any(|entry| {
+            let entry = entry.to_ascii_lowercase();
+            let (name, port) = match split_port(&entry) {
+                Ok(parts) => parts,
+                Err(_) => (entry.as_str(), None),
+            };
+            let name = name.trim_start_matches("*.").trim_start_matches('.');
+            let covers = match &url.host {
+                Host::Name(_) => host
+                    .strip_suffix(name)
+                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
+                Host::Address(address) => name == host || name.parse() == Ok(*address),
+            };
+            entry == "*" || (covers && port.is_none_or(|port| port == url.port))
+        })
+    }
+}
+
+/// A user name and a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub user: String,
+    pub password: String,
+}
+
+/// Never shows the secret.
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credentials")
+    }
+}
+
+impl Credentials {
+    /// Splits `user:password@rest`.
+    fn split(authority: &str) -> Result<(Option<Self>, &str), Status> {
+        let Some((userinfo, rest)) = authority.rsplit_once('@') else {
+            return Ok((None, authority));
+        };
+        let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+        let credentials = Credentials {
+            user: percent_decoded(user)?,
+            password: percent_decoded(password)?,
+        };
+        Ok((Some(credentials), rest))
+    }
+
+    /// The value of an `Authorization` header (RFC 7617).
+    pub fn basic(&self) -> String {
+        let pair = format!("{}:{}", self.user, self.password);
+        format!("Basic {}", base64(pair.as_bytes()))
+    }
+}
+
+fn percent_decoded(text: &str) -> Result<String, Status> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut parts = text.split('%');
+    bytes.extend(parts.next().unwrap_or_default().bytes());
+    for part in parts {
+        let byte = part
+            .get(..2)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(byte.ok_or(Status::Url)?);
+        bytes.extend(part[2..].bytes());
+    }
+    String::from_utf8(bytes).map_err(|_| Status::Url)
 }
 
 /// One request header field.
@@ -251,6 +509,11 @@ pub struct Url {
     pub port: u16,
     /// Path and query, as the request line has them.
     pub target: String,
+    pub credentials: Option<Credentials>,
+    /// The interface that a link-local address belongs to.
+    pub zone: Option<String>,
+    /// The socket of a `ws+unix` URL.
+    pub unix: Option<PathBuf>,
 }
 
 /// The URL's host.
@@ -263,24 +526,84 @@ pub enum Host {
 impl Url {
     pub fn parse(text: &str) -> Result<Self, Status> {
         let (scheme, rest) = text.split_once("://").ok_or(Status::Url)?;
-        let secure = match scheme.to_ascii_lowercase().as_str() {
-            "ws" => false,
-            "wss" => true,
+        let (secure, unix) = match scheme.to_ascii_lowercase().as_str() {
+            "ws" => (false, false),
+            "wss" => (true, false),
+            "ws+unix" => (false, true),
+            "wss+unix" => (true, true),
             _ => return Err(Status::UrlScheme),
         };
         // The fragment never reaches a server; RFC 6455 §3 forbids it in ws URLs.
         if !rest.bytes().all(|byte| byte.is_ascii_graphic()) || rest.contains('#') {
             return Err(Status::Url);
         }
+        let default_port = if secure { 443 } else { 80 };
+        if unix {
+            return Self::parse_unix(secure, default_port, rest);
+        }
         let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(authority_end);
+        let (credentials, authority) = Credentials::split(authority)?;
         let (host, port) = split_port(authority)?;
+        let (host, zone) = split_zone(host)?;
         Ok(Url {
             secure,
-            host: Host::parse(host)?,
-            port: port.unwrap_or(if secure { 443 } else { 80 }),
+            host: Host::parse(&host)?,
+            port: port.unwrap_or(default_port),
             target: Self::parse_target(target)?,
+            credentials,
+            zone,
+            unix: None,
         })
+    }
+
+    /// `ws+unix:///path/of/the/socket:/target`, as other clients have it.
+    fn parse_unix(secure: bool, port: u16, rest: &str) -> Result<Self, Status> {
+        let (path, target) = rest.split_once(':').unwrap_or((rest, ""));
+        // What fits into a socket's address, with its NUL.
+        const LONGEST: usize = 107;
+        let path = percent_decoded(path)?;
+        if !path.starts_with('/') || path.len() > LONGEST || path.contains('\0') {
+            return Err(Status::Url);
+        }
+        Ok(Url {
+            secure,
+            host: Host::Name("localhost".into()),
+            port,
+            target: Self::parse_target(target)?,
+            credentials: None,
+            zone: None,
+            unix: Some(path.into()),
+        })
+    }
+
+    /// Where a redirect leads: an absolute http or ws URL, or a path on the same host.
+    pub fn redirected(&self, location: &str) -> Result<Self, Status> {
+        let location = location.split('#').next().unwrap_or_default();
+        if location.starts_with('/') && !location.starts_with("//") {
+            return Ok(Url {
+                target: Self::parse_target(location)?,
+                ..self.clone()
+            });
+        }
+        let scheme_of_self = if self.secure { "wss" } else { "ws" };
+        let absolute = match location.split_once("://") {
+            Some(("http", rest)) => format!("ws://{rest}"),
+            Some(("https", rest)) => format!("wss://{rest}"),
+            Some(("ws" | "wss", _)) => location.to_owned(),
+            Some(_) => return Err(Status::UrlScheme),
+            None => match location.strip_prefix("//") {
+                Some(rest) => format!("{scheme_of_self}://{rest}"),
+                None => return Err(Status::Url),
+            },
+        };
+        Self::parse(&absolute)
+    }
+
+    /// Whether both name the same server, so that what is secret to one is to the other.
+    pub fn is_same_origin(&self, other: &Url) -> bool {
+        (self.secure, &self.host, self.port, &self.unix)
+            == (other.secure, &other.host, other.port, &other.unix)
     }
 
     fn parse_target(target: &str) -> Result<String, Status> {
@@ -338,11 +661,25 @@ impl std::fmt::Display for Host {
     }
 }
 
-/// Splits `host:port`. Credentials in a URL are refused, not silently dropped.
-fn split_port(authority: &str) -> Result<(&str, Option<u16>), Status> {
-    if authority.contains('@') {
-        return Err(Status::Url);
+/// Takes the zone out of `[address%25zone]` (RFC 6874), or of the same with a bare `%`.
+fn split_zone(host: &str) -> Result<(String, Option<String>), Status> {
+    let literal = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    match literal.and_then(|literal| literal.split_once('%')) {
+        None => Ok((host.to_owned(), None)),
+        Some((address, zone)) => {
+            let zone = percent_decoded(zone.strip_prefix("25").unwrap_or(zone))?;
+            match zone.is_empty() || zone.contains('\0') {
+                true => Err(Status::Url),
+                false => Ok((format!("[{address}]"), Some(zone))),
+            }
+        }
     }
+}
+
+/// Splits `host:port`.
+fn split_port(authority: &str) -> Result<(&str, Option<u16>), Status> {
     let host_end = match authority.starts_with('[') {
         true => authority.find(']').ok_or(Status::Url)? + 1,
         false => authority.find(':').unwrap_or(authority.len()),
@@ -393,7 +730,10 @@ mod tests {
             ("", Status::Url),
             ("example.org", Status::Url),
             ("http://example.org", Status::UrlScheme),
-            ("ws+unix:///run/x", Status::UrlScheme),
+            ("ws+unix://run/x", Status::Url),
+            ("ws+tcp://host", Status::UrlScheme),
+            ("ws://[fe80::1%25]/", Status::Url),
+            ("ws://us%zzer@host/", Status::Url),
             ("ws://", Status::Url),
             ("ws:///path", Status::Url),
             ("ws://:80", Status::Url),
@@ -412,11 +752,77 @@ mod tests {
             ("ws://host/\0", Status::Url),
             ("ws://h\u{f6}st/", Status::Url),
             ("ws://host/#part", Status::Url),
-            ("ws://user:secret@host/", Status::Url),
             ("ws://ho%20st/", Status::Url),
         ] {
             assert_eq!(Url::parse(text), Err(status), "{text:?}");
         }
+    }
+
+    #[test]
+    fn credentials_zones_and_unix_sockets_are_part_of_a_url() {
+        let parsed = url("ws://me:p%40ss@host/");
+        assert_eq!(
+            parsed.credentials.as_ref().unwrap().basic(),
+            "Basic bWU6cEBzcw=="
+        );
+        assert_eq!(parsed.host_header(), "host");
+        assert!(!format!("{parsed:?}").contains("p@ss"));
+        for text in ["ws://[fe80::1%25eth0]:9/", "ws://[fe80::1%eth0]:9/"] {
+            assert_eq!(url(text).zone.as_deref(), Some("eth0"));
+            assert_eq!(url(text).host_header(), "[fe80::1]:9");
+        }
+        let parsed = url("ws+unix:///run/x.sock:/feed?a");
+        assert_eq!(parsed.unix, Some("/run/x.sock".into()));
+        assert_eq!(
+            (parsed.target.as_str(), parsed.host_header().as_str()),
+            ("/feed?a", "localhost")
+        );
+        assert_eq!(url("ws+unix:///run/x.sock").target, "/");
+    }
+
+    #[test]
+    fn redirects_are_resolved() {
+        let from = url("wss://host:8443/a/b");
+        assert_eq!(from.redirected("/c?d#e").unwrap().target, "/c?d");
+        assert!(from.is_same_origin(&from.redirected("/c").unwrap()));
+        let other = from.redirected("https://other/x").unwrap();
+        assert_eq!((other.secure, other.port), (true, 443));
+        assert!(!from.is_same_origin(&other));
+        assert!(from.redirected("//third/x").unwrap().secure);
+        assert!(from.redirected("ftp://host/").is_err());
+        assert!(from.redirected("relative").is_err());
+    }
+
+    #[test]
+    fn the_environment_names_proxies_and_exceptions() {
+        let environment = ProxyEnvironment::read(|name| {
+            let value = match name {
+                "http_proxy" => "proxy:3128",
+                "ALL_PROXY" => "socks5://all",
+                "NO_PROXY" => "localhost, .example.org,10.0.0.1,[::1],host:81",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        let proxy = |text: &str| {
+            environment
+                .proxy(&url(text))
+                .unwrap()
+                .map(|proxy| proxy.port)
+        };
+        assert_eq!(proxy("ws://host/"), Some(3128));
+        assert_eq!(proxy("wss://host/"), Some(1080));
+        for exempt in [
+            "ws://localhost/",
+            "ws://a.example.org/",
+            "ws://example.org/",
+            "ws://10.0.0.1/",
+            "ws://[::1]/",
+            "ws://host:81/",
+        ] {
+            assert_eq!(proxy(exempt), None, "{exempt}");
+        }
+        assert_eq!(proxy("ws://notexample.org/"), Some(3128));
     }
 
     #[test]

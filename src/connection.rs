@@ -2,8 +2,8 @@
 //! may be called from any thread.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, RawFd};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -12,13 +12,16 @@ use mio::Token;
 
 use crate::config::{
     BinaryType, Config, Deflate, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, MAX_WINDOW_BITS,
-    MIN_WINDOW_BITS, Url, is_user_close_code,
+    MIN_WINDOW_BITS, Proxy, ProxyChoice, ProxyEnvironment, Url, is_user_close_code,
 };
+use crate::connect::tls::TlsSettings;
 use crate::connect::{Accepted, Connecting, Negotiated, Preparation, Progress, Turn};
 use crate::error::{Failure, Phase, Status};
 use crate::event::{Event, EventKind, EventType, MessageType, Part};
 use crate::event_loop::Loop;
 use crate::inbox::Inbox;
+use crate::reconnect::{self, QueuePolicy, ReconnectPolicy};
+use crate::report::Report;
 use crate::session::{Counters, End, Outgoing, Ready, Session};
 use crate::sys;
 
@@ -98,11 +101,24 @@ struct Inner {
     config: Config,
     handlers: Arc<Handlers>,
     attempt: Attempt,
+    /// A connected socket for the next attempt.
+    handed: Option<OwnedFd>,
     /// A reconnect that waits until the old attempt's close was delivered.
-    restart: Option<Duration>,
+    restart: Option<Restart>,
+    reconnect: ReconnectPolicy,
+    /// Attempts in a row that did not lead to a stable connection.
+    failures: u32,
+    opened: Option<Instant>,
+    /// The caller has ended the attempt.
+    unwanted: bool,
+    report: Report,
+    /// What is sent first whenever the connection opens.
+    prologue: Vec<(MessageType, Vec<u8>)>,
     inbox: Inbox,
     /// Messages that wait for the handshake.
-    pending: Vec<(Outgoing, Vec<u8>)>,
+    pending: Vec<Pending>,
+    /// Of those, the ones that became too old.
+    expired: u64,
     pending_bytes: usize,
     /// The type of the message of which not all parts were sent.
     unfinished: Option<MessageType>,
@@ -124,9 +140,32 @@ struct Inner {
     addresses: Option<(SocketAddr, SocketAddr)>,
 }
 
+struct Pending {
+    outgoing: Outgoing,
+    payload: Vec<u8>,
+    since: Instant,
+}
+
+/// A further attempt.
+#[derive(Clone, Copy)]
+struct Restart {
+    delay: Duration,
+    /// It was not asked for by a call, so that the application is told before.
+    automatic: bool,
+}
+
+impl Restart {
+    fn called(delay: Duration) -> Self {
+        Restart {
+            delay,
+            automatic: false,
+        }
+    }
+}
+
 enum Attempt {
     None,
-    Waiting(Instant),
+    Waiting { until: Instant, automatic: bool },
     Starting,
     Connecting(Box<Connecting>),
     Open(Box<Session>),
@@ -145,7 +184,7 @@ impl Attempt {
 /// free hook, dropped with the last one, runs after all of them.
 #[derive(Clone, Default)]
 pub(crate) struct Handlers {
-    by_type: [Option<Handler>; 10],
+    by_type: [Option<Handler>; 11],
     on_free: Option<Arc<FreeHook>>,
 }
 
@@ -206,9 +245,17 @@ impl Connection {
                 config,
                 handlers: Arc::default(),
                 attempt: Attempt::None,
+                handed: None,
                 restart: None,
+                reconnect: ReconnectPolicy::default(),
+                failures: 0,
+                opened: None,
+                unwanted: false,
+                report: Report::new(0),
+                prologue: Vec::new(),
                 inbox: Inbox::new(id),
                 pending: Vec::new(),
+                expired: 0,
                 pending_bytes: 0,
                 unfinished: None,
                 negotiated: Negotiated::default(),
@@ -365,6 +412,15 @@ impl Connection {
     }
 
     /// Takes effect at once.
+    pub fn set_idle_timeout(&self, timeout: Option<Duration>) -> Result<(), Status> {
+        let timeout = checked(timeout)?;
+        let mut inner = self.enter()?;
+        inner.config.idle_timeout = timeout;
+        inner.queue_drive(self);
+        Ok(())
+    }
+
+    /// Takes effect at once.
     pub fn set_auto_pong(&self, auto_pong: bool) -> Result<(), Status> {
         self.configure(|config| {
             config.auto_pong = auto_pong;
@@ -504,6 +560,163 @@ impl Connection {
         })
     }
 
+    /// Changes how TLS is used.
+    pub fn set_tls(
+        &self,
+        change: impl FnOnce(&mut TlsSettings) -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        self.configure(|config| change(Arc::make_mut(&mut config.tls)))
+    }
+
+    /// Sets what the client shows of itself, in PEM; an empty chain is nothing.
+    pub fn set_tls_identity(
+        &self,
+        chain: &[u8],
+        key: &[u8],
+        passphrase: &str,
+    ) -> Result<(), Status> {
+        self.set_tls(|tls| match chain.is_empty() {
+            true => {
+                tls.clear_identity();
+                Ok(())
+            }
+            false => tls.set_identity(chain, key, passphrase),
+        })
+    }
+
+    /// Sets the proxy; an empty URL is none.
+    pub fn set_proxy(&self, url: &str) -> Result<(), Status> {
+        let proxy = match url.is_empty() {
+            true => ProxyChoice::None,
+            false => ProxyChoice::Fixed(Proxy::parse(url)?),
+        };
+        self.configure(|config| {
+            config.proxy = proxy;
+            Ok(())
+        })
+    }
+
+    /// Takes the proxies that the environment names now.
+    pub fn set_proxy_from_environment(&self) -> Result<(), Status> {
+        let environment = ProxyEnvironment::read(|name| std::env::var(name).ok());
+        self.configure(|config| {
+            config.proxy = ProxyChoice::Environment(environment);
+            Ok(())
+        })
+    }
+
+    pub fn add_proxy_header(&self, name: &str, value: &[u8]) -> Result<(), Status> {
+        self.configure(|config| config.add_proxy_header(name, value))
+    }
+
+    pub fn clear_proxy_headers(&self) -> Result<(), Status> {
+        self.configure(|config| {
+            config.proxy_headers.clear();
+            Ok(())
+        })
+    }
+
+    pub fn set_phase_timeout(&self, phase: Phase, timeout: Option<Duration>) -> Result<(), Status> {
+        let timeout = checked(timeout)?;
+        self.configure(|config| config.phase_timeouts.set(phase, timeout))
+    }
+
+    /// Sets the address to connect from; an empty one is the system's choice.
+    pub fn set_local_address(&self, address: &str) -> Result<(), Status> {
+        let address = match (address.is_empty(), address.parse::<IpAddr>()) {
+            (true, _) => None,
+            (false, Ok(address)) => Some(SocketAddr::new(address, 0)),
+            (false, Err(_)) => Some(address.parse().map_err(|_| Status::Invalid)?),
+        };
+        self.configure(|config| {
+            config.socket.local_address = address;
+            Ok(())
+        })
+    }
+
+    /// Sets the network interface to use; an empty name is the system's choice.
+    pub fn set_interface(&self, name: &str) -> Result<(), Status> {
+        // IFNAMSIZ less the NUL.
+        const LONGEST: usize = 15;
+        if name.len() > LONGEST {
+            return Err(Status::Invalid);
+        }
+        self.configure(|config| {
+            config.socket.interface = (!name.is_empty()).then(|| name.to_owned());
+            Ok(())
+        })
+    }
+
+    pub fn set_keepalive(&self, time: Option<Duration>) -> Result<(), Status> {
+        let time = checked(time)?;
+        self.configure(|config| {
+            config.socket.keepalive = time;
+            Ok(())
+        })
+    }
+
+    pub fn set_user_timeout(&self, timeout: Option<Duration>) -> Result<(), Status> {
+        let timeout = checked(timeout)?;
+        self.configure(|config| {
+            config.socket.user_timeout = timeout;
+            Ok(())
+        })
+    }
+
+    pub fn set_max_redirects(&self, count: u32) -> Result<(), Status> {
+        self.configure(|config| {
+            config.max_redirects = count;
+            Ok(())
+        })
+    }
+
+    /// Gives the next attempt a socket that is connected already.
+    pub fn set_socket(&self, socket: OwnedFd) -> Result<(), Status> {
+        let stream = socket2::SockRef::from(&socket);
+        let is_stream = stream
+            .r#type()
+            .is_ok_and(|kind| kind == socket2::Type::STREAM);
+        if !is_stream || stream.peer_addr().is_err() || stream.set_nonblocking(true).is_err() {
+            return Err(Status::Invalid);
+        }
+        self.enter()?.handed = Some(socket);
+        Ok(())
+    }
+
+    /// Changes the contract of automatic reconnects. Takes effect when the next
+    /// attempt ends.
+    pub fn set_reconnect(
+        &self,
+        change: impl FnOnce(&mut ReconnectPolicy) -> Result<(), Status>,
+    ) -> Result<(), Status> {
+        change(&mut self.enter()?.reconnect)
+    }
+
+    /// Adds a message to what is sent first whenever the connection opens.
+    pub fn add_prologue(&self, kind: MessageType, payload: &[u8]) -> Result<(), Status> {
+        if kind == MessageType::Text && std::str::from_utf8(payload).is_err() {
+            return Err(Status::Utf8);
+        }
+        let mut inner = self.enter()?;
+        let held: usize = inner
+            .prologue
+            .iter()
+            .map(|(_, payload)| payload.len())
+            .sum();
+        if payload.len() > inner.config.max_message_size
+            || held + payload.len() > inner.config.send_queue_limit
+        {
+            return Err(Status::TooBig);
+        }
+        inner.prologue.push((kind, payload.to_vec()));
+        Ok(())
+    }
+
+    pub fn clear_prologue(&self) -> Result<(), Status> {
+        self.enter()?.prologue.clear();
+        Ok(())
+    }
+
     /// Sets or removes the callback for one kind of event. One that is running
     /// on another thread may still finish.
     pub fn on(&self, event: EventType, handler: Option<Handler>) -> Result<(), Status> {
@@ -549,7 +762,8 @@ impl Connection {
         if inner.attempt.is_live() || inner.inbox.has_close() {
             return Err(Status::State);
         }
-        inner.schedule(self, Duration::ZERO)
+        inner.failures = 0;
+        inner.schedule(self, Restart::called(Duration::ZERO))
     }
 
     /// Starts an attempt after `delay`. A live attempt is aborted first, and
@@ -557,15 +771,17 @@ impl Connection {
     pub fn reconnect(&self, delay: Duration) -> Result<(), Status> {
         let mut inner = self.enter()?;
         if inner.attempt.is_live() {
+            inner.unwanted = true;
             inner.drop_received(self);
             inner.end(self, End::aborted);
         }
+        let restart = Restart::called(delay);
         if inner.inbox.has_close() {
-            inner.restart = Some(delay);
+            inner.restart = Some(restart);
             inner.settle(self);
             return Ok(());
         }
-        inner.schedule(self, delay)
+        inner.schedule(self, restart)
     }
 
     /// Cancels a scheduled reconnect, if there is one.
@@ -587,6 +803,7 @@ impl Connection {
         }
         let mut inner = self.enter()?;
         let over = inner.cancel_reconnect(self) || inner.inbox.has_close();
+        inner.unwanted = true;
         match &mut inner.attempt {
             Attempt::Starting | Attempt::Connecting(_) => inner.end(self, End::aborted),
             Attempt::Open(session) if session.is_open() => {
@@ -607,6 +824,7 @@ impl Connection {
     pub fn abort(&self) -> Result<(), Status> {
         let mut inner = self.enter()?;
         let over = inner.cancel_reconnect(self) || inner.inbox.has_close();
+        inner.unwanted = true;
         if inner.attempt.is_live() {
             inner.drop_received(self);
             inner.end(self, End::aborted);
@@ -690,7 +908,11 @@ impl Connection {
             Attempt::None if is_over => return Err(Status::State),
             _ => {
                 inner.pending_bytes += payload.len() + MAX_FRAME_HEADER;
-                inner.pending.push((outgoing, payload.to_vec()));
+                inner.pending.push(Pending {
+                    outgoing,
+                    payload: payload.to_vec(),
+                    since: Instant::now(),
+                });
             }
         }
         inner.unfinished = (!part.ends()).then_some(kind);
@@ -800,6 +1022,11 @@ impl Connection {
     /// The extensions that the server chose, as it put them.
     pub fn extensions(&self) -> Option<String> {
         self.enter().ok()?.negotiated.extensions.clone()
+    }
+
+    /// What became of the last attempt, or is becoming of it.
+    pub fn report(&self) -> Result<Report, Status> {
+        Ok(self.enter()?.report.clone())
     }
 
     /// The socket's peer, from the attempt's TCP connect on.
@@ -916,9 +1143,9 @@ impl Connection {
     /// The close was delivered: a reconnect that waited for it may be scheduled.
     pub(crate) fn close_delivered(&self) {
         let mut inner = self.lock();
-        if let Some(delay) = inner.restart.take() {
+        if let Some(restart) = inner.restart.take() {
             // Without a thread the reconnect cannot happen; nobody can be told.
-            let _ = inner.schedule(self, delay);
+            let _ = inner.schedule(self, restart);
         }
     }
 }
@@ -935,16 +1162,20 @@ impl Inner {
     }
 
     /// Starts the next attempt now or later.
-    fn schedule(&mut self, connection: &Connection, delay: Duration) -> Result<(), Status> {
+    fn schedule(&mut self, connection: &Connection, restart: Restart) -> Result<(), Status> {
         let Some(event_loop) = &self.event_loop else {
             return Err(Status::State);
         };
         event_loop.start_thread()?;
         self.restart = None;
-        if delay.is_zero() {
+        let Restart { delay, automatic } = restart;
+        if delay.is_zero() && !automatic {
             self.begin(connection);
         } else {
-            self.attempt = Attempt::Waiting(Instant::now() + delay.min(FAR));
+            self.attempt = Attempt::Waiting {
+                until: Instant::now() + delay.min(FAR),
+                automatic,
+            };
             connection.set_state(State::Waiting);
         }
         self.queue_drive(connection);
@@ -958,11 +1189,14 @@ impl Inner {
         self.addresses = None;
         self.negotiated = Negotiated::default();
         self.last_direct = None;
+        self.opened = None;
+        self.unwanted = false;
+        self.report = Report::new(self.inbox.attempt);
         connection.set_state(State::Connecting);
     }
 
     fn cancel_reconnect(&mut self, connection: &Connection) -> bool {
-        let waited = matches!(self.attempt, Attempt::Waiting(_));
+        let waited = matches!(self.attempt, Attempt::Waiting { .. });
         if !waited && self.restart.is_none() {
             return false;
         }
@@ -988,8 +1222,13 @@ impl Inner {
     }
 
     fn step(&mut self, connection: &Connection, turn: &mut Turn<'_>, ready: Ready) {
-        if matches!(self.attempt, Attempt::Waiting(at) if at <= turn.now) {
-            self.begin(connection);
+        if let Attempt::Waiting { until, automatic } = self.attempt
+            && until <= turn.now
+        {
+            match automatic {
+                true => self.announce_reconnect(),
+                false => self.begin(connection),
+            }
         }
         if let Attempt::Starting = self.attempt {
             self.start(connection, turn);
@@ -1002,39 +1241,47 @@ impl Inner {
         }
     }
 
+    /// Tells the application of an automatic reconnect, which begins when it has heard.
+    fn announce_reconnect(&mut self) {
+        self.attempt = Attempt::None;
+        self.inbox.push(EventKind::Reconnect);
+        self.restart = Some(Restart::called(Duration::ZERO));
+    }
+
     fn start(&mut self, connection: &Connection, turn: &Turn<'_>) {
         let me = Weak::clone(&connection.me);
         let attempt = self.inbox.attempt;
+        let on_prepared = Arc::new(move |preparation| {
+            if let Some(connection) = me.upgrade() {
+                connection.prepared(attempt, preparation);
+            }
+        });
         let connecting = Connecting::start(
             &self.config,
+            self.handed.take(),
             Token(connection.id as usize),
             turn,
-            move |preparation| {
-                if let Some(connection) = me.upgrade() {
-                    connection.prepared(attempt, preparation);
-                }
-            },
+            on_prepared,
+            &mut self.report,
         );
         self.attempt = Attempt::Connecting(Box::new(connecting));
     }
 
     fn advance_connecting(&mut self, connection: &Connection, turn: &mut Turn<'_>) {
         while let Attempt::Connecting(connecting) = &mut self.attempt {
-            let progress = connecting.advance(turn, &mut self.counters);
+            let progress = connecting.advance(turn, &mut self.counters, &mut self.report);
             connection
                 .socket
                 .store(connecting.fd().unwrap_or(-1), Ordering::Relaxed);
             match progress {
                 Ok(Progress::Connected) => {
                     self.addresses = connecting.addresses();
-                    self.inbox.push(EventKind::Connect);
+                    if connecting.is_first() {
+                        self.inbox.push(EventKind::Connect);
+                    }
                 }
                 Ok(Progress::Pending) => {
-                    if connecting
-                        .deadline()
-                        .is_some_and(|deadline| deadline <= turn.now)
-                    {
-                        let failure = connecting.timed_out();
+                    if let Some(failure) = connecting.overdue(turn.now, &mut self.report) {
                         self.end(connection, |phase| End::failed(failure, phase));
                     }
                     return;
@@ -1074,8 +1321,30 @@ impl Inner {
         connection: &Connection,
     ) {
         connection.socket.store(socket, Ordering::Relaxed);
-        for (outgoing, payload) in std::mem::take(&mut self.pending) {
-            session.push_message(outgoing, &payload);
+        let now = Instant::now();
+        self.opened = Some(now);
+        self.report.enter(Phase::Open, now);
+        self.report.http_status = accepted.status;
+        self.report.head = accepted.head.clone();
+        for (kind, payload) in &self.prologue {
+            let outgoing = Outgoing {
+                kind: *kind,
+                part: Part::Whole,
+                compress: true,
+            };
+            session.push_message(outgoing, payload);
+        }
+        let mut expires = false;
+        for message in std::mem::take(&mut self.pending) {
+            let part = message.outgoing.part;
+            if part.begins() {
+                let age = now.duration_since(message.since);
+                expires = matches!(self.reconnect.queue, QueuePolicy::Expire(time) if age >= time);
+            }
+            match expires {
+                true => self.expired += u64::from(part.ends()),
+                false => session.push_message(message.outgoing, &message.payload),
+            }
         }
         self.pending_bytes = 0;
         self.negotiated = accepted.negotiated;
@@ -1134,6 +1403,9 @@ impl Inner {
             _ => (Phase::None, 0),
         };
         let end = end(phase);
+        let restart = self.automatic_restart(&end);
+        let keeps = restart.is_some() && self.reconnect.queue != QueuePolicy::Drop;
+        let pending = if keeps { 0 } else { self.pending_messages() };
         if let Some(failure) = end.error {
             self.inbox.push(EventKind::Error {
                 status: failure.status,
@@ -1149,12 +1421,15 @@ impl Inner {
             reason: end.reason,
             clean: end.clean,
             by_peer: end.by_peer,
-            unsent: unsent + self.pending_messages(),
+            unsent: unsent + pending + std::mem::take(&mut self.expired),
         });
         // What was held is delivered: nothing may follow the close.
         self.inbox.paused = false;
         self.drop_attempt(connection);
-        self.drop_pending();
+        self.restart = restart;
+        if !keeps || self.pending.is_empty() {
+            self.drop_pending();
+        }
         self.queue_drive(connection);
         self.settle(connection);
     }
@@ -1163,8 +1438,40 @@ impl Inner {
         let ends = self
             .pending
             .iter()
-            .filter(|(outgoing, _)| outgoing.part.ends());
+            .filter(|message| message.outgoing.part.ends());
         ends.count() as u64
+    }
+
+    /// Completes the report, and finds the reconnect that the contract asks for.
+    fn automatic_restart(&mut self, end: &End) -> Option<Restart> {
+        let report = &mut self.report;
+        report.stop(Instant::now());
+        report.phase = end.phase;
+        report.status = end.status;
+        report.retry = match &end.error {
+            Some(failure) => {
+                report.fail(failure, end.phase);
+                reconnect::hint(failure)
+            }
+            None => {
+                report.reason.clone_from(&end.reason);
+                reconnect::hint_for_code(end.code)
+            }
+        };
+        report.retry_after = reconnect::retry_after(&report.head);
+        if self.unwanted || end.status == Status::Panic {
+            return None;
+        }
+        let stable = self.reconnect.stable_after;
+        if self.opened.is_some_and(|opened| opened.elapsed() >= stable) {
+            self.failures = 0;
+        }
+        self.failures = self.failures.saturating_add(1);
+        let delay = self.reconnect.delay(self.failures, &self.report)?;
+        Some(Restart {
+            delay,
+            automatic: true,
+        })
     }
 
     fn drop_pending(&mut self) {
@@ -1179,7 +1486,7 @@ impl Inner {
             match &mut self.attempt {
                 Attempt::Connecting(connecting) => connecting.deregister(event_loop.registry()),
                 Attempt::Open(session) => session.transport_mut().deregister(event_loop.registry()),
-                Attempt::None | Attempt::Waiting(_) | Attempt::Starting => {}
+                Attempt::None | Attempt::Waiting { .. } | Attempt::Starting => {}
             }
         }
         connection.socket.store(-1, Ordering::Relaxed);
@@ -1191,6 +1498,7 @@ impl Inner {
         self.drop_attempt(connection);
         self.drop_pending();
         connection.note_change();
+        self.handed = None;
         self.restart = None;
         self.inbox.clear();
         connection.set_state(State::Closed);
@@ -1204,12 +1512,12 @@ impl Inner {
                 idle: true,
                 ..Next::default()
             },
-            Attempt::Waiting(at) => Next {
-                deadline: Some(*at),
+            Attempt::Waiting { until, .. } => Next {
+                deadline: Some(*until),
                 ..Next::default()
             },
             Attempt::Connecting(connecting) => Next {
-                deadline: connecting.deadline(),
+                deadline: connecting.next_deadline(),
                 ..Next::default()
             },
             Attempt::Open(session) => {
@@ -1357,7 +1665,7 @@ impl Inner {
     fn settle(&mut self, connection: &Connection) {
         self.list(connection);
         let active = self.attempt.is_live()
-            || matches!(self.attempt, Attempt::Waiting(_))
+            || matches!(self.attempt, Attempt::Waiting { .. })
             || self.restart.is_some()
             || !self.inbox.is_empty()
             || self.delivering;

@@ -26,6 +26,10 @@ pub enum Status {
     Utf8 = 12,
     TooBig = 13,
     Mode = 14,
+    Pem = 15,
+    Passphrase = 16,
+    KeyMismatch = 17,
+    File = 18,
     State = 20,
     Busy = 21,
     QueueFull = 22,
@@ -40,8 +44,18 @@ pub enum Status {
     Closed = 44,
     Io = 45,
     System = 46,
+    Proxy = 47,
+    ProxyAuth = 48,
+    ProxyProtocol = 49,
     Tls = 60,
     Certificate = 61,
+    CertificateExpired = 62,
+    CertificateSelfSigned = 63,
+    CertificateIssuer = 64,
+    CertificateName = 65,
+    CertificateRevoked = 66,
+    Pin = 67,
+    TlsVersion = 68,
     Http = 80,
     HttpStatus = 81,
     Upgrade = 82,
@@ -52,12 +66,13 @@ pub enum Status {
     Protocol = 87,
     MessageTooBig = 88,
     PeerUtf8 = 89,
+    Redirect = 90,
     Panic = 100,
 }
 
 impl Status {
     /// Every status, in the order of its value.
-    pub const ALL: [Status; 42] = [
+    pub const ALL: [Status; 57] = [
         Status::Ok,
         Status::Null,
         Status::Invalid,
@@ -73,6 +88,10 @@ impl Status {
         Status::Utf8,
         Status::TooBig,
         Status::Mode,
+        Status::Pem,
+        Status::Passphrase,
+        Status::KeyMismatch,
+        Status::File,
         Status::State,
         Status::Busy,
         Status::QueueFull,
@@ -87,8 +106,18 @@ impl Status {
         Status::Closed,
         Status::Io,
         Status::System,
+        Status::Proxy,
+        Status::ProxyAuth,
+        Status::ProxyProtocol,
         Status::Tls,
         Status::Certificate,
+        Status::CertificateExpired,
+        Status::CertificateSelfSigned,
+        Status::CertificateIssuer,
+        Status::CertificateName,
+        Status::CertificateRevoked,
+        Status::Pin,
+        Status::TlsVersion,
         Status::Http,
         Status::HttpStatus,
         Status::Upgrade,
@@ -99,6 +128,7 @@ impl Status {
         Status::Protocol,
         Status::MessageTooBig,
         Status::PeerUtf8,
+        Status::Redirect,
         Status::Panic,
     ];
 }
@@ -116,7 +146,7 @@ impl Status {
             Status::Null => "a required pointer is NULL",
             Status::Invalid => "an argument is out of range",
             Status::Url => "the URL is malformed",
-            Status::UrlScheme => "the URL's scheme is neither ws nor wss",
+            Status::UrlScheme => "the URL's scheme is none of those it may have",
             Status::UrlPort => "the URL's port is not in 1 to 65535",
             Status::HeaderName => {
                 "the header name is not a token, or is one the library sets itself"
@@ -135,6 +165,10 @@ impl Status {
             Status::Mode => {
                 "the loop runs its callbacks on its own thread and is not dispatched or polled"
             }
+            Status::Pem => "the data is no certificate or key in PEM, or no PKCS#12 file",
+            Status::Passphrase => "the passphrase is wrong or missing",
+            Status::KeyMismatch => "the key does not belong to the certificate",
+            Status::File => "the file cannot be read",
             Status::State => "the connection or loop is not in a state that allows this call",
             Status::Busy => "the loop is already being dispatched or polled",
             Status::QueueFull => "the send queue is full",
@@ -151,8 +185,22 @@ impl Status {
             Status::Closed => "the peer closed the connection without a close frame",
             Status::Io => "the socket reported an error",
             Status::System => "the system refused a file descriptor, thread or memory",
+            Status::Proxy => "the proxy refused the connection",
+            Status::ProxyAuth => "the proxy refused the credentials, or wants some",
+            Status::ProxyProtocol => "the proxy's answer is not what the protocol asks for",
             Status::Tls => "the TLS handshake or session failed",
             Status::Certificate => "the server's certificate was not accepted",
+            Status::CertificateExpired => {
+                "the server's certificate has expired or is not valid yet"
+            }
+            Status::CertificateSelfSigned => {
+                "the server's certificate is self-signed and not trusted"
+            }
+            Status::CertificateIssuer => "the issuer of the server's certificate is not trusted",
+            Status::CertificateName => "the server's certificate is for another name",
+            Status::CertificateRevoked => "the server's certificate was revoked",
+            Status::Pin => "the server's certificate has none of the pins",
+            Status::TlsVersion => "client and server have no TLS version in common",
             Status::Http => "the server's answer is not HTTP",
             Status::HttpStatus => "the server answered with another status than 101",
             Status::Upgrade => "the server's answer does not upgrade to WebSocket",
@@ -163,6 +211,7 @@ impl Status {
             Status::Protocol => "the server violated the WebSocket protocol",
             Status::MessageTooBig => "the server sent a message or frame that exceeds its limit",
             Status::PeerUtf8 => "the server sent text that is not UTF-8",
+            Status::Redirect => "the server redirected too often, or to where it may not",
             Status::Panic => "a bug in the library; the connection is closed",
         }
     }
@@ -203,8 +252,10 @@ impl Phase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub status: Status,
-    /// The HTTP status of a refusing answer, else 0.
+    /// The HTTP status, or a proxy's status or SOCKS code, of a refusal; else 0.
     pub http_status: u16,
+    /// The errno, else 0.
+    pub os_error: i32,
     /// What happened, in words, without credentials.
     pub text: String,
     /// The code for the close frame that tells the peer, where RFC 6455 names one.
@@ -216,6 +267,7 @@ impl Failure {
         Failure {
             status,
             http_status: 0,
+            os_error: 0,
             text: text.into(),
             close_code: None,
         }
@@ -267,7 +319,10 @@ impl From<io::Error> for Failure {
             }
             _ => Status::Io,
         };
-        Failure::new(status, error.to_string())
+        Failure {
+            os_error: error.raw_os_error().unwrap_or(0),
+            ..Failure::new(status, error.to_string())
+        }
     }
 }
 
@@ -314,18 +369,6 @@ impl Failure {
             1009,
             format!("the server sent {size} bytes where {limit} are allowed"),
         )
-    }
-}
-
-impl From<native_tls::Error> for Failure {
-    fn from(error: native_tls::Error) -> Self {
-        let text = error.to_string();
-        let status = if text.contains("certificate verify failed") {
-            Status::Certificate
-        } else {
-            Status::Tls
-        };
-        Failure::new(status, text)
     }
 }
 

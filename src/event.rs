@@ -53,6 +53,9 @@ pub enum EventKind {
         by_peer: bool,
         unsent: u64,
     },
+    /// An automatic reconnect begins once this was delivered; URL and headers
+    /// may be changed before.
+    Reconnect,
 }
 
 /// The kind of an event as a number of the ABI.
@@ -68,6 +71,7 @@ pub enum EventType {
     BufferDrain = 7,
     Error = 8,
     Close = 9,
+    Reconnect = 10,
 }
 
 /// Text or binary (RFC 6455 §5.6).
@@ -110,6 +114,7 @@ impl Event {
             EventKind::BufferDrain => EventType::BufferDrain,
             EventKind::Error { .. } => EventType::Error,
             EventKind::Close { .. } => EventType::Close,
+            EventKind::Reconnect => EventType::Reconnect,
         }
     }
 
@@ -120,7 +125,10 @@ impl Event {
             EventKind::Handshake { head, .. } => head,
             EventKind::Error { text, .. } => text.as_bytes(),
             EventKind::Close { reason, .. } => reason.as_bytes(),
-            EventKind::Connect | EventKind::BufferFull | EventKind::BufferDrain => &[],
+            EventKind::Connect
+            | EventKind::BufferFull
+            | EventKind::BufferDrain
+            | EventKind::Reconnect => &[],
         }
     }
 }

@@ -500,7 +500,7 @@ impl Loop {
                 }
             };
             let called = catch_unwind(AssertUnwindSafe(call));
-            if event_type == EventType::Close {
+            if may_precede_attempt(event_type) {
                 connection.close_delivered();
             }
             let changed = connection.changes() != batch.changes;
@@ -522,7 +522,8 @@ impl Loop {
                 self.ready.push(Arc::clone(&connection));
             }
             let mut taken = consumer.polled[before..].iter();
-            if taken.any(|event| event.event_type() == EventType::Close) && connection.has_restart()
+            if taken.any(|event| may_precede_attempt(event.event_type()))
+                && connection.has_restart()
             {
                 consumer.closed.push(connection);
             }
@@ -554,6 +555,11 @@ impl Loop {
         self.signal_up.store(true, Ordering::SeqCst);
         self.signal.raise();
     }
+}
+
+/// Whether an attempt may wait for the delivery of such an event.
+fn may_precede_attempt(event_type: EventType) -> bool {
+    matches!(event_type, EventType::Close | EventType::Reconnect)
 }
 
 /// Settles the signal when a dispatch or poll ends, in whatever way.

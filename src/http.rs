@@ -30,6 +30,31 @@ pub fn header<'a>(head: &'a [u8], name: &str, index: usize) -> Option<&'a [u8]> 
     })
 }
 
+/// Text from the network without control characters.
+pub fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+/// Base64 with padding (RFC 4648 §4).
+pub fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for place in 0..4 {
+            text.push(match place <= chunk.len() {
+                true => char::from(ALPHABET[(bits >> (18 - 6 * place)) as usize & 63]),
+                false => '=',
+            });
+        }
+    }
+    text
+}
+
 fn with_fields<'a, T>(
     head: &'a [u8],
     find: impl FnOnce(&[httparse::Header<'a>]) -> Option<T>,
@@ -48,6 +73,13 @@ mod tests {
 
     const HEAD: &[u8] =
         b"HTTP/1.1 101 Switching Protocols\r\nSet-Cookie: a=b\r\nX: \r\nset-cookie: c=d\r\n\r\n";
+
+    #[test]
+    fn base64_pads() {
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v")] {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
 
     #[test]
     fn fields_are_found_by_name_and_by_place() {

@@ -14,6 +14,8 @@ pub mod event;
 pub mod event_loop;
 pub mod ffi;
 pub mod http;
+pub mod reconnect;
+pub mod report;
 
 mod assembly;
 mod deflate;
@@ -26,3 +28,5 @@ mod send_queue;
 mod session;
 mod sys;
 mod transport;
+
+pub use connect::tls;

@@ -107,6 +107,8 @@ struct Heartbeat {
     sent: Option<Instant>,
     /// Since when nothing was received although a ping was sent.
     unanswered: Option<Instant>,
+    /// When something was received last.
+    received: Instant,
 }
 
 pub struct Session {
@@ -169,6 +171,7 @@ impl Session {
                 payload: Vec::new(),
                 sent: None,
                 unanswered: None,
+                received: now,
             },
             readable: received != Received::Drained,
             hung_up: false,
@@ -361,6 +364,7 @@ impl Session {
         });
         if any {
             self.heartbeat.unanswered = None;
+            self.heartbeat.received = Instant::now();
         }
         if let Some(failure) = violation {
             self.fail(failure, emit);
@@ -424,6 +428,13 @@ impl Session {
                 Phase::Open,
             ));
         }
+        let idle = self.idle_until(config).filter(|_| !held);
+        if idle.is_some_and(|until| until <= now) {
+            return Some(End::failed(
+                Failure::timeout("further data of the server"),
+                Phase::Open,
+            ));
+        }
         None
     }
 
@@ -431,7 +442,11 @@ impl Session {
     pub fn next_deadline(&self, held: bool, config: &Config) -> Option<Instant> {
         let ping = self.heartbeat.next_ping.filter(|_| self.is_open());
         let pong = self.silent_until(config).filter(|_| !held);
-        [self.deadline(), ping, pong].into_iter().flatten().min()
+        let idle = self.idle_until(config).filter(|_| !held);
+        [self.deadline(), ping, pong, idle]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Changes when the next ping is due.
@@ -441,6 +456,7 @@ impl Session {
 
     /// The application reads again: the peer gets its full time to answer.
     pub fn resumed(&mut self, now: Instant) {
+        self.heartbeat.received = now;
         if self.heartbeat.unanswered.is_some() {
             self.heartbeat.unanswered = Some(now);
         }
@@ -457,6 +473,12 @@ impl Session {
     fn silent_until(&self, config: &Config) -> Option<Instant> {
         let since = self.heartbeat.unanswered.filter(|_| self.is_open())?;
         expiry(since, config.pong_timeout)
+    }
+
+    /// Until when the peer must have sent anything at all.
+    fn idle_until(&self, config: &Config) -> Option<Instant> {
+        let timeout = config.idle_timeout.filter(|_| self.is_open())?;
+        Some(self.heartbeat.received + timeout)
     }
 
     /// Sends the ping that is due. While the application holds the reading,

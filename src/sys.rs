@@ -174,6 +174,14 @@ pub fn close_inherited(fd: RawFd) {
     unsafe { libc::close(fd) };
 }
 
+/// The number of a network interface.
+pub fn interface_index(name: &str) -> Option<u32> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: a string with a NUL at its end.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index != 0).then_some(index)
+}
+
 thread_local! {
     static IS_LIBRARY_THREAD: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }

@@ -61,7 +61,7 @@ impl Transport {
     ) -> Result<Received, Failure> {
         match self {
             Transport::Plain(socket) => {
-                let (received, count) = read_socket(socket, &mut buffers.wire)?;
+                let (received, count) = read_plain(socket, &mut buffers.wire)?;
                 if count > 0 {
                     feed(&buffers.wire[..count])?;
                 }
@@ -92,16 +92,18 @@ impl Transport {
     /// Ends the registration before the socket is dropped: where a forked child
     /// still has the socket open, closing it would not end it.
     pub fn deregister(&mut self, registry: &Registry) {
-        let _ = match self {
-            Transport::Plain(socket) => registry.deregister(socket),
-            Transport::Tls(stream) => registry.deregister(&mut stream.get_mut().socket),
-        };
+        match self {
+            Transport::Plain(socket) => {
+                let _ = registry.deregister(socket);
+            }
+            Transport::Tls(stream) => stream.get_mut().below.deregister(registry),
+        }
     }
 
     fn socket(&self) -> &TcpStream {
         match self {
             Transport::Plain(socket) => socket,
-            Transport::Tls(stream) => &stream.get_ref().socket,
+            Transport::Tls(stream) => stream.get_ref().below.socket(),
         }
     }
 }
@@ -133,7 +135,7 @@ impl Sink for Transport {
     }
 }
 
-fn read_socket(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<(Received, usize)> {
+fn read_plain(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<(Received, usize)> {
     match socket.read(buffer) {
         Ok(0) => Ok((Received::End, 0)),
         Ok(count) if count < buffer.len() => Ok((Received::Short, count)),
@@ -141,6 +143,20 @@ fn read_socket(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<(Receive
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok((Received::Drained, 0)),
         Err(error) if error.kind() == ErrorKind::Interrupted => Ok((Received::More, 0)),
         Err(error) => Err(error),
+    }
+}
+
+/// Reads what lies below a TLS session.
+fn read_below(below: &mut Transport, buffer: &mut [u8]) -> io::Result<(Received, usize)> {
+    match below {
+        Transport::Plain(socket) => read_plain(socket, buffer),
+        // The session with a proxy. One record less than the buffer says nothing.
+        Transport::Tls(stream) => match stream.read(buffer) {
+            Ok(0) => Ok((Received::End, 0)),
+            Ok(count) => Ok((Received::More, count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok((Received::Drained, 0)),
+            Err(error) => Err(error),
+        },
     }
 }
 
@@ -165,31 +181,40 @@ fn read_records(
     }
 }
 
-/// The socket below TLS. While the loop's read buffer is lent to it, one large
-/// read serves the many small ones that TLS makes.
+/// What is below TLS: a socket, or the session with a proxy. While the loop's
+/// read buffer is lent to it, one large read serves the many small ones that TLS
+/// makes.
 pub struct Wire {
-    socket: TcpStream,
+    below: Transport,
     lent: Vec<u8>,
     start: usize,
     end: usize,
     may_read: bool,
     received: Received,
+    /// What the server sent first, until the handshake is done.
+    hello: Option<Vec<u8>>,
 }
 
 impl Wire {
-    pub fn new(socket: TcpStream) -> Self {
+    pub fn new(below: Transport) -> Self {
         Wire {
-            socket,
+            below,
             lent: Vec::new(),
             start: 0,
             end: 0,
             may_read: false,
             received: Received::More,
+            hello: Some(Vec::new()),
         }
     }
 
-    pub fn socket_mut(&mut self) -> &mut TcpStream {
-        &mut self.socket
+    pub fn below_mut(&mut self) -> &mut Transport {
+        &mut self.below
+    }
+
+    /// What the server sent first, at most `tls::HELLO` bytes.
+    pub fn take_hello(&mut self) -> Vec<u8> {
+        self.hello.take().unwrap_or_default()
     }
 
     fn lend(&mut self, buffer: Vec<u8>) {
@@ -210,7 +235,12 @@ impl Wire {
 impl Read for Wire {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         if self.lent.is_empty() {
-            return self.socket.read(target);
+            let count = self.below.read(target)?;
+            if let Some(hello) = &mut self.hello {
+                let wanted = tls::HELLO.saturating_sub(hello.len()).min(count);
+                hello.extend_from_slice(&target[..wanted]);
+            }
+            return Ok(count);
         }
         if self.start == self.end {
             if !std::mem::take(&mut self.may_read) {
@@ -219,7 +249,7 @@ impl Read for Wire {
                     _ => Err(ErrorKind::WouldBlock.into()),
                 };
             }
-            (self.received, self.end) = read_socket(&mut self.socket, &mut self.lent)?;
+            (self.received, self.end) = read_below(&mut self.below, &mut self.lent)?;
             self.start = 0;
             match self.received {
                 Received::End => return Ok(0),
@@ -236,7 +266,7 @@ impl Read for Wire {
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.write(bytes)
+        Sink::write(&mut self.below, &[IoSlice::new(bytes)])
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -244,8 +274,15 @@ impl Write for Wire {
     }
 }
 
-impl AsRawFd for Wire {
-    fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+/// For the phases before the upgrade, which read little.
+impl Read for Transport {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Transport::Plain(socket) => socket.read(target),
+            Transport::Tls(stream) => {
+                let _inside = sys::enter_tls();
+                stream.read(target)
+            }
+        }
     }
 }

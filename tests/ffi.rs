@@ -7,7 +7,9 @@ mod support;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::mem::{self, ManuallyDrop};
+use std::os::fd::AsRawFd;
 use std::ptr::{null, null_mut};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::Instant;
 
@@ -211,6 +213,46 @@ fn something(holds: bool) -> Answer {
 unsafe extern "C" fn on_event(_: *mut wsc_conn_t, _: *const wsc_event_t, _: *mut c_void) {}
 unsafe extern "C" fn on_free(_: *mut c_void) {}
 
+/// A certificate and its key, made once.
+fn identity() -> &'static support::tls::Identity {
+    static IDENTITY: LazyLock<support::tls::Identity> =
+        LazyLock::new(support::tls::Identity::authority);
+    &IDENTITY
+}
+
+/// A file for the tests.
+fn file(name: &str, contents: &[u8]) -> CString {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, contents).unwrap();
+    CString::new(path.into_os_string().into_encoded_bytes()).unwrap()
+}
+
+static CA: LazyLock<Vec<u8>> = LazyLock::new(|| identity().pem());
+
+fn ca_file() -> &'static CStr {
+    static FILE: LazyLock<CString> = LazyLock::new(|| file("ffi-ca.pem", &CA));
+    &FILE
+}
+
+fn identity_file() -> &'static CStr {
+    static FILE: LazyLock<CString> = LazyLock::new(|| {
+        file(
+            "ffi-identity.pem",
+            &[&CA[..], &identity().key_pem()].concat(),
+        )
+    });
+    &FILE
+}
+
+fn pkcs12() -> &'static [u8] {
+    static DATA: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut builder = openssl::pkcs12::Pkcs12::builder();
+        builder.cert(&identity().certificate).pkey(&identity().key);
+        builder.build2("").unwrap().to_der().unwrap()
+    });
+    &DATA
+}
+
 type Call = fn(&mut Handles) -> Answer;
 
 /// Every exported function, called with good arguments on the given handles.
@@ -368,6 +410,119 @@ fn functions() -> BTreeMap<&'static str, Call> {
         }),
         ("wsc_conn_set_receive_queue_limit", |h| unsafe {
             wsc_conn_set_receive_queue_limit(h.conn, 1 << 20).into()
+        }),
+        ("wsc_conn_add_tls_ca", |h| unsafe {
+            wsc_conn_add_tls_ca(h.conn, CA.as_ptr().cast(), CA.len()).into()
+        }),
+        ("wsc_conn_add_tls_ca_file", |h| unsafe {
+            wsc_conn_add_tls_ca_file(h.conn, ca_file().as_ptr()).into()
+        }),
+        ("wsc_conn_set_tls_system_roots", |h| unsafe {
+            wsc_conn_set_tls_system_roots(h.conn, false).into()
+        }),
+        ("wsc_conn_set_tls_identity", |h| unsafe {
+            wsc_conn_set_tls_identity(h.conn, null(), 0, null(), 0, null()).into()
+        }),
+        ("wsc_conn_set_tls_identity_files", |h| unsafe {
+            let path = identity_file();
+            wsc_conn_set_tls_identity_files(h.conn, path.as_ptr(), null(), null()).into()
+        }),
+        ("wsc_conn_set_tls_pkcs12", |h| unsafe {
+            let data = pkcs12();
+            wsc_conn_set_tls_pkcs12(h.conn, data.as_ptr().cast(), data.len(), null()).into()
+        }),
+        ("wsc_conn_set_tls_versions", |h| unsafe {
+            wsc_conn_set_tls_versions(h.conn, 0x0303, 0x0304).into()
+        }),
+        ("wsc_conn_set_tls_alpn", |h| unsafe {
+            wsc_conn_set_tls_alpn(h.conn, c"http/1.1".as_ptr()).into()
+        }),
+        ("wsc_conn_set_tls_server_name", |h| unsafe {
+            wsc_conn_set_tls_server_name(h.conn, c"example.org".as_ptr()).into()
+        }),
+        ("wsc_conn_set_tls_verify_name", |h| unsafe {
+            wsc_conn_set_tls_verify_name(h.conn, c"example.org".as_ptr()).into()
+        }),
+        ("wsc_conn_add_tls_pin", |h| unsafe {
+            wsc_conn_add_tls_pin(h.conn, 2, [0u8; 32].as_ptr().cast(), 32).into()
+        }),
+        ("wsc_conn_set_tls_danger_accept_anything", |h| unsafe {
+            wsc_conn_set_tls_danger_accept_anything(h.conn, true).into()
+        }),
+        ("wsc_conn_reset_tls", |h| unsafe {
+            wsc_conn_reset_tls(h.conn).into()
+        }),
+        ("wsc_conn_set_proxy", |h| unsafe {
+            wsc_conn_set_proxy(h.conn, null()).into()
+        }),
+        ("wsc_conn_set_proxy_from_environment", |h| unsafe {
+            wsc_conn_set_proxy_from_environment(h.conn).into()
+        }),
+        ("wsc_conn_add_proxy_header", |h| unsafe {
+            wsc_conn_add_proxy_header(h.conn, c"X".as_ptr(), c"y".as_ptr()).into()
+        }),
+        ("wsc_conn_clear_proxy_headers", |h| unsafe {
+            wsc_conn_clear_proxy_headers(h.conn).into()
+        }),
+        ("wsc_conn_set_phase_timeout", |h| unsafe {
+            wsc_conn_set_phase_timeout(h.conn, wsc_phase_t::WSC_PHASE_TLS as i32, 1000).into()
+        }),
+        ("wsc_conn_set_idle_timeout", |h| unsafe {
+            wsc_conn_set_idle_timeout(h.conn, FOREVER).into()
+        }),
+        ("wsc_conn_set_local_address", |h| unsafe {
+            wsc_conn_set_local_address(h.conn, c"127.0.0.1".as_ptr()).into()
+        }),
+        ("wsc_conn_set_interface", |h| unsafe {
+            wsc_conn_set_interface(h.conn, null()).into()
+        }),
+        ("wsc_conn_set_keepalive", |h| unsafe {
+            wsc_conn_set_keepalive(h.conn, 60_000).into()
+        }),
+        ("wsc_conn_set_tcp_user_timeout", |h| unsafe {
+            wsc_conn_set_tcp_user_timeout(h.conn, 60_000).into()
+        }),
+        ("wsc_conn_set_max_redirects", |h| unsafe {
+            wsc_conn_set_max_redirects(h.conn, 3).into()
+        }),
+        ("wsc_conn_set_socket", |h| unsafe {
+            let (own, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+            wsc_conn_set_socket(h.conn, own.as_raw_fd()).into()
+        }),
+        ("wsc_conn_set_auto_reconnect", |h| unsafe {
+            wsc_conn_set_auto_reconnect(h.conn, false).into()
+        }),
+        ("wsc_conn_set_reconnect_delay", |h| unsafe {
+            wsc_conn_set_reconnect_delay(h.conn, 1000, 2000).into()
+        }),
+        ("wsc_conn_set_reconnect_limit", |h| unsafe {
+            wsc_conn_set_reconnect_limit(h.conn, 3).into()
+        }),
+        ("wsc_conn_set_reconnect_stable_after", |h| unsafe {
+            wsc_conn_set_reconnect_stable_after(h.conn, 1000).into()
+        }),
+        ("wsc_conn_set_reconnect_after_fatal", |h| unsafe {
+            wsc_conn_set_reconnect_after_fatal(h.conn, false).into()
+        }),
+        ("wsc_conn_set_queue_policy", |h| unsafe {
+            wsc_conn_set_queue_policy(h.conn, 3, 1000).into()
+        }),
+        ("wsc_conn_add_prologue", |h| unsafe {
+            wsc_conn_add_prologue(h.conn, 1, TEXT, 4).into()
+        }),
+        ("wsc_conn_clear_prologue", |h| unsafe {
+            wsc_conn_clear_prologue(h.conn).into()
+        }),
+        ("wsc_conn_on_reconnect", |h| unsafe {
+            wsc_conn_on_reconnect(h.conn, Some(on_event), null_mut()).into()
+        }),
+        ("wsc_conn_report_number", |h| unsafe {
+            let mut value = 0;
+            wsc_conn_report_number(h.conn, 2, &mut value).into()
+        }),
+        ("wsc_conn_report_data", |h| unsafe {
+            let mut len = 0;
+            wsc_conn_report_data(h.conn, 1, null_mut(), 0, &mut len).into()
         }),
         ("wsc_conn_on_connect", |h| unsafe {
             wsc_conn_on_connect(h.conn, Some(on_event), null_mut()).into()
@@ -551,6 +706,43 @@ fn null_arguments() {
             ("set value", wsc_conn_set_header(h.conn, name, null())),
             ("add name", wsc_conn_add_header(h.conn, null(), value)),
             ("add value", wsc_conn_add_header(h.conn, name, null())),
+            ("ca", wsc_conn_add_tls_ca(h.conn, null(), 1)),
+            ("ca path", wsc_conn_add_tls_ca_file(h.conn, null())),
+            (
+                "chain",
+                wsc_conn_set_tls_identity(h.conn, null(), 1, null(), 0, null()),
+            ),
+            (
+                "key",
+                wsc_conn_set_tls_identity(h.conn, head, 1, null(), 1, null()),
+            ),
+            (
+                "chain path",
+                wsc_conn_set_tls_identity_files(h.conn, null(), null(), null()),
+            ),
+            ("pkcs12", wsc_conn_set_tls_pkcs12(h.conn, null(), 1, null())),
+            ("pin", wsc_conn_add_tls_pin(h.conn, 1, null(), 32)),
+            (
+                "proxy name",
+                wsc_conn_add_proxy_header(h.conn, null(), value),
+            ),
+            (
+                "proxy value",
+                wsc_conn_add_proxy_header(h.conn, name, null()),
+            ),
+            ("prologue", wsc_conn_add_prologue(h.conn, 1, null(), 1)),
+            (
+                "report number",
+                wsc_conn_report_number(h.conn, 1, null_mut()),
+            ),
+            (
+                "report buffer",
+                wsc_conn_report_data(h.conn, 1, null_mut(), 1, size),
+            ),
+            (
+                "report len",
+                wsc_conn_report_data(h.conn, 1, null_mut(), 0, null_mut()),
+            ),
             ("send", wsc_conn_send(h.conn, null(), 1)),
             ("text", wsc_conn_send_text(h.conn, null(), 1)),
             ("binary", wsc_conn_send_binary(h.conn, null(), 1)),
@@ -668,6 +860,26 @@ fn bad_utf8() {
         );
         assert_eq!(wsc_conn_set_subprotocols(h.conn, bad), WSC_ERR_UTF8);
         assert_eq!(wsc_conn_set_origin(h.conn, bad), WSC_ERR_UTF8);
+        for set in TEXTS {
+            assert_eq!(set(h.conn, bad), WSC_ERR_UTF8);
+        }
+        assert_eq!(
+            wsc_conn_set_tls_identity(h.conn, null(), 0, null(), 0, bad),
+            WSC_ERR_UTF8
+        );
+        assert_eq!(
+            wsc_conn_set_tls_pkcs12(h.conn, null(), 0, bad),
+            WSC_ERR_UTF8
+        );
+        assert_eq!(
+            wsc_conn_set_tls_identity_files(h.conn, bad, null(), null()),
+            WSC_ERR_UTF8
+        );
+        assert_eq!(
+            wsc_conn_add_proxy_header(h.conn, bad, c"y".as_ptr()),
+            WSC_ERR_UTF8
+        );
+        assert_eq!(wsc_conn_add_prologue(h.conn, 1, data, len), WSC_ERR_UTF8);
         assert_eq!(wsc_conn_send(h.conn, data, len), WSC_ERR_UTF8);
         assert_eq!(wsc_conn_send_text(h.conn, data, len), WSC_ERR_UTF8);
         assert_eq!(
@@ -738,9 +950,109 @@ fn empty() {
     assert_eq!(byte, 7);
 }
 
+/// A mistake in a setting is told by the call that sets it.
+#[test]
+fn transport_settings_tell_their_mistakes() {
+    let h = Handles::idle();
+    let garbage = c"garbage".as_ptr();
+    let data = garbage.cast();
+    let missing = c"/nonexistent".as_ptr();
+    let number = |value| {
+        let mut told = 0;
+        // SAFETY: good pointers.
+        unsafe { wsc_conn_report_number(h.conn, value, &mut told) }
+    };
+    let report = |value| {
+        let mut len = 0;
+        // SAFETY: good pointers.
+        unsafe { wsc_conn_report_data(h.conn, value, null_mut(), 0, &mut len) }
+    };
+    // SAFETY: good pointers.
+    unsafe {
+        assert_eq!(wsc_conn_add_tls_ca(h.conn, data, 7), WSC_ERR_PEM);
+        assert_eq!(wsc_conn_add_tls_ca_file(h.conn, missing), WSC_ERR_FILE);
+        let identity = wsc_conn_set_tls_identity(h.conn, data, 7, data, 7, null());
+        assert_eq!(identity, WSC_ERR_PEM);
+        let pkcs12 = wsc_conn_set_tls_pkcs12(h.conn, data, 7, null());
+        assert_eq!(pkcs12, WSC_ERR_PEM);
+        let files = wsc_conn_set_tls_identity_files(h.conn, missing, null(), null());
+        assert_eq!(files, WSC_ERR_FILE);
+        for (min, max) in [(0, 0x0304), (0x0302, 0x0303), (0x0304, 0x0303)] {
+            assert_eq!(wsc_conn_set_tls_versions(h.conn, min, max), WSC_ERR_INVALID);
+        }
+        let empty_name = wsc_conn_set_tls_verify_name(h.conn, c"".as_ptr());
+        assert_eq!(empty_name, WSC_ERR_INVALID);
+        assert_eq!(
+            wsc_conn_set_tls_alpn(h.conn, c"a,,b".as_ptr()),
+            WSC_ERR_INVALID
+        );
+        assert_eq!(wsc_conn_add_tls_pin(h.conn, 0, data, 32), WSC_ERR_INVALID);
+        assert_eq!(wsc_conn_add_tls_pin(h.conn, 1, data, 7), WSC_ERR_INVALID);
+        for (proxy, status) in [
+            (c"ftp://proxy", WSC_ERR_URL_SCHEME),
+            (c"http://proxy/path", WSC_ERR_URL),
+            (c"http://proxy:0", WSC_ERR_URL_PORT),
+        ] {
+            assert_eq!(wsc_conn_set_proxy(h.conn, proxy.as_ptr()), status);
+        }
+        let host = wsc_conn_add_proxy_header(h.conn, c"Host".as_ptr(), garbage);
+        assert_eq!(host, WSC_ERR_HEADER_NAME);
+        for phase in [0, 5, 6, 7, 8, -1] {
+            assert_eq!(
+                wsc_conn_set_phase_timeout(h.conn, phase, 1),
+                WSC_ERR_INVALID
+            );
+        }
+        assert_eq!(wsc_conn_set_local_address(h.conn, garbage), WSC_ERR_INVALID);
+        let interface = c"a-name-that-is-too-long".as_ptr();
+        assert_eq!(wsc_conn_set_interface(h.conn, interface), WSC_ERR_INVALID);
+        assert_eq!(wsc_conn_set_keepalive(h.conn, 999), WSC_ERR_INVALID);
+        let file = std::fs::File::open("/dev/null").unwrap();
+        for fd in [-1, i32::MAX, file.as_raw_fd()] {
+            assert_eq!(wsc_conn_set_socket(h.conn, fd), WSC_ERR_INVALID);
+        }
+        for (min, max) in [(0, 1), (2, 1), (-1, 1)] {
+            assert_eq!(
+                wsc_conn_set_reconnect_delay(h.conn, min, max),
+                WSC_ERR_INVALID
+            );
+        }
+        assert_eq!(wsc_conn_set_reconnect_limit(h.conn, -2), WSC_ERR_INVALID);
+        for (policy, expire) in [(0, 0), (4, 1), (3, 0), (3, -1)] {
+            assert_eq!(
+                wsc_conn_set_queue_policy(h.conn, policy, expire),
+                WSC_ERR_INVALID
+            );
+        }
+        assert_eq!(wsc_conn_add_prologue(h.conn, 3, data, 7), WSC_ERR_INVALID);
+        for value in [-1, 0, 17, i32::MAX] {
+            assert_eq!(number(value), WSC_ERR_INVALID);
+        }
+        for value in [-1, 0, 7, i32::MAX] {
+            assert_eq!(report(value), WSC_ERR_INVALID);
+        }
+    }
+    assert!((1..=16).all(|value| number(value) == WSC_OK));
+    assert!((1..=6).all(|value| report(value) == WSC_OK));
+}
+
+type SetText = unsafe extern "C" fn(*mut wsc_conn_t, *const c_char) -> wsc_status_t;
+
+const TEXTS: [SetText; 7] = [
+    wsc_conn_add_tls_ca_file,
+    wsc_conn_set_tls_alpn,
+    wsc_conn_set_tls_server_name,
+    wsc_conn_set_tls_verify_name,
+    wsc_conn_set_proxy,
+    wsc_conn_set_local_address,
+    wsc_conn_set_interface,
+];
+
 type SetNumber<T> = unsafe extern "C" fn(*mut wsc_conn_t, T) -> wsc_status_t;
 
-const TIMES: [SetNumber<i32>; 5] = [
+const TIMES: [SetNumber<i32>; 7] = [
+    wsc_conn_set_idle_timeout,
+    wsc_conn_set_tcp_user_timeout,
     wsc_conn_set_ping_interval,
     wsc_conn_set_pong_timeout,
     wsc_conn_set_connect_timeout,

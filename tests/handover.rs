@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use support::*;
-use wsc::connection::Connection;
+use wsc::connection::{Connection, Counter};
 use wsc::error::Status;
 use wsc::event::EventType;
 
@@ -246,18 +246,19 @@ fn a_wake_keeps_the_fd_readable_until_the_host_comes() {
             .unwrap();
         let fd = event_loop.fd().unwrap();
         let mut peer = client.open(&server);
-        for _ in 0..20 {
+        let trickle = Frame::text([b'x'; 100]).bytes();
+        for byte in trickle.chunks(1).take(50) {
             event_loop.wake().unwrap();
             assert!(readable(fd, DEADLINE));
-            // The standby turns now, to answer this, and must not take the wake for itself.
-            peer.send(&Frame::ping("are you there"));
-            assert_eq!(peer.frame().opcode, op::PONG);
-            client.connection.pause_recv().unwrap(); // so that no event keeps it readable
-            spin(2000);
+            // The standby turns for this byte, and must not take the wake for itself.
+            let before = client.counter(Counter::BytesReceived);
+            peer.write(byte);
+            eventually("the standby read it", || {
+                client.counter(Counter::BytesReceived) > before
+            });
+            spin(100);
             assert!(readable(fd, Duration::ZERO), "the wake is lost");
             assert_eq!(client.host.poll(10, Duration::ZERO), 0);
-            client.connection.resume_recv().unwrap();
-            client.expect(EventType::Ping);
         }
     });
 }
@@ -337,6 +338,106 @@ fn a_send_from_another_thread_reaches_a_host_that_sleeps() {
         });
         sender.join().unwrap();
         reader.join().unwrap();
+    });
+}
+
+/// In each round another thread does what `act` says with one connection and its
+/// peer, which ends up as one message for the host; a message on a second one makes
+/// the host turn meanwhile. The host sleeps in `select` between its polls.
+fn assert_calls_meet_turns(
+    mut act: impl FnMut(&Connection, &mut Peer, &mut Random) + Send + 'static,
+) {
+    let mut random = Random::new();
+    let (host, server) = (Host::new(Drive::Poll), Server::listen());
+    // The standby would make good a lost wake-up some milliseconds later.
+    host.event_loop.set_standby_grace(None).unwrap();
+    let fd = host.event_loop.fd().unwrap();
+    let open = || {
+        let connection = host.connection(&server.url());
+        connection.connect().unwrap();
+        host.expect(EventType::Connect);
+        let mut peer = server.accept();
+        peer.accept();
+        host.expect(EventType::Handshake);
+        (connection, peer)
+    };
+    let ((called, mut its_peer), (_other, mut other_peer)) = (open(), open());
+    let (call, orders) = mpsc::channel();
+    let mut pauses = random.fork();
+    let caller = thread::spawn(move || {
+        for () in orders {
+            act(&called, &mut its_peer, &mut pauses);
+        }
+    });
+    let (go, orders) = mpsc::channel();
+    let turner = thread::spawn(move || {
+        for () in orders {
+            spin(random.below(50));
+            other_peer.send(&Frame::text("makes the host turn"));
+        }
+    });
+    for round in 0..4000 {
+        call.send(()).unwrap();
+        go.send(()).unwrap();
+        let mut seen = 0;
+        while seen < 2 {
+            let woken = readable(fd, DEADLINE / 2);
+            assert!(woken, "asleep with something pending, round {round}");
+            host.poll(8, Duration::ZERO);
+            while host.arrived().is_some() {
+                seen += 1;
+            }
+            host.forget();
+        }
+    }
+    drop((call, go));
+    caller.join().unwrap();
+    turner.join().unwrap();
+}
+
+#[test]
+fn a_burst_that_meets_a_turn_is_not_left_behind() {
+    const BURST: usize = 8;
+    bounded(|| {
+        assert_calls_meet_turns(|connection, peer, random| {
+            for _ in 0..BURST {
+                connection.send_text(b"one of many").unwrap();
+                spin(random.below(20));
+            }
+            for _ in 0..BURST {
+                peer.text();
+            }
+            peer.send(&Frame::text("got them all"));
+        });
+    });
+}
+
+#[test]
+fn a_resume_that_meets_a_turn_is_not_left_behind() {
+    bounded(|| {
+        assert_calls_meet_turns(|connection, peer, random| {
+            connection.pause_recv().unwrap();
+            peer.send(&Frame::text("held"));
+            spin(random.below(60));
+            connection.resume_recv().unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_setting_that_meets_a_turn_is_not_left_behind() {
+    bounded(|| {
+        assert_calls_meet_turns(|connection, peer, random| {
+            connection.set_pong_timeout(None).unwrap();
+            spin(random.below(60));
+            let interval = Some(Duration::from_micros(100));
+            connection.set_ping_interval(interval).unwrap();
+            assert_eq!(peer.frame().opcode, op::PING);
+            connection.set_ping_interval(None).unwrap();
+            connection.send_text(b"the last ping is out").unwrap();
+            while peer.frame().opcode == op::PING {}
+            peer.send(&Frame::text("one ping at least"));
+        });
     });
 }
 

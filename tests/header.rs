@@ -17,8 +17,20 @@ const PHP: &str = "bindings/php/src/Internal/wsc.cdef.h";
 const SYMBOLS: &str = "include/wsc.symbols";
 
 /// The files of `src/ffi` in the order in which the header has them.
-const SOURCES: [&str; 9] = [
-    "version", "status", "event", "loop_", "conn", "settings", "callback", "traffic", "http",
+const SOURCES: [&str; 13] = [
+    "version",
+    "status",
+    "event",
+    "loop_",
+    "conn",
+    "settings",
+    "tls",
+    "network",
+    "reconnect",
+    "callback",
+    "traffic",
+    "report",
+    "http",
 ];
 
 fn path(name: &str) -> PathBuf {
@@ -322,6 +334,18 @@ fn defaults_in_comments_are_those_of_the_library() {
         (
             "wsc_conn_set_receive_queue_limit",
             bytes(config::DEFAULT_RECEIVE_QUEUE_LIMIT),
+        ),
+        (
+            "wsc_conn_set_max_redirects",
+            config::DEFAULT_MAX_REDIRECTS.into(),
+        ),
+        (
+            "wsc_conn_set_reconnect_delay",
+            ms(config::DEFAULT_RECONNECT_MIN_DELAY),
+        ),
+        (
+            "wsc_conn_set_reconnect_stable_after",
+            ms(config::DEFAULT_RECONNECT_STABLE_AFTER),
         ),
         (
             "wsc_loop_set_standby_grace",

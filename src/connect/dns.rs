@@ -1,26 +1,56 @@
 //! The DNS phase: the system's resolver, on a helper thread.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 
-use crate::config::{Host, Url};
+use socket2::SockAddr;
+
+use crate::config::{Config, Host, Proxy};
 use crate::error::{Failure, Status};
+use crate::sys;
 
-/// The addresses of a host that needs no look-up.
-pub fn literal(url: &Url) -> Option<Vec<SocketAddr>> {
-    match url.host {
-        Host::Address(address) => Some(vec![SocketAddr::new(address, url.port)]),
-        Host::Name(_) => None,
-    }
+/// The socket to connect to, or the name to ask the resolver for.
+pub enum Hop {
+    Known(SockAddr),
+    Name(String, u16),
 }
 
-/// Asks the resolver. Blocks; for helper threads.
-pub fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-    let addresses = match (host, port).to_socket_addrs() {
-        Ok(addresses) => addresses.collect::<Vec<_>>(),
-        Err(error) => return Err(Failure::new(Status::Dns, format!("{host}: {error}"))),
-    };
-    match addresses.is_empty() {
-        true => Err(Failure::new(Status::Dns, format!("{host} has no address"))),
-        false => Ok(addresses),
+impl Hop {
+    /// What an attempt connects to first.
+    pub fn first(config: &Config, proxy: Option<&Proxy>) -> Result<Self, Failure> {
+        let url = &config.url;
+        if let Some(path) = &url.unix {
+            return Ok(Hop::Known(SockAddr::unix(path)?));
+        }
+        let (host, port) = match proxy {
+            Some(proxy) => (&proxy.host, proxy.port),
+            None => (&url.host, url.port),
+        };
+        Ok(match (host, &url.zone) {
+            (Host::Name(name), _) => Hop::Name(name.clone(), port),
+            (Host::Address(IpAddr::V6(address)), Some(zone)) if proxy.is_none() => {
+                let Some(scope) = sys::interface_index(zone) else {
+                    let text = format!("there is no network interface {zone}");
+                    return Err(Failure::new(Status::Unreachable, text));
+                };
+                Hop::Known(SocketAddr::from(SocketAddrV6::new(*address, port, 0, scope)).into())
+            }
+            (Host::Address(address), _) => Hop::Known(SocketAddr::new(*address, port).into()),
+        })
+    }
+
+    /// The addresses. Blocks for a name, so that is for helper threads.
+    pub fn resolve(self) -> Result<Vec<SockAddr>, Failure> {
+        let (name, port) = match self {
+            Hop::Known(address) => return Ok(vec![address]),
+            Hop::Name(name, port) => (name, port),
+        };
+        let addresses: Vec<SockAddr> = match (name.as_str(), port).to_socket_addrs() {
+            Ok(addresses) => addresses.map(SockAddr::from).collect(),
+            Err(error) => return Err(Failure::new(Status::Dns, format!("{name}: {error}"))),
+        };
+        match addresses.is_empty() {
+            true => Err(Failure::new(Status::Dns, format!("{name} has no address"))),
+            false => Ok(addresses),
+        }
     }
 }

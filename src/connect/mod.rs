@@ -2,39 +2,55 @@
 //! under a deadline. Nothing here blocks.
 
 mod dns;
+mod proxy;
 mod tcp;
 pub mod tls;
 mod upgrade;
 
-use std::io::{ErrorKind, IoSlice};
+use std::io::{ErrorKind, IoSlice, Read};
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use bytes::Bytes;
 use mio::net::TcpStream;
 use mio::{Registry, Token};
 use native_tls::TlsConnector;
+use socket2::SockAddr;
 
-use crate::config::{Config, Host, expiry};
+use crate::config::{Config, Host, Proxy, Url, expiry};
 use crate::error::{Failure, Phase, Status};
 use crate::helpers::Helpers;
+use crate::report::Report;
 use crate::send_queue::Sink;
 use crate::session::Counters;
-use crate::transport::{Buffers, Received, Transport};
-use tls::Connectors;
+use crate::transport::{Buffers, Received, Transport, Wire};
+use dns::Hop;
+use proxy::Dialogue;
+use tls::{Connectors, Secured};
 use upgrade::Upgrade;
 
 pub use upgrade::{Accepted, Negotiated};
 
 /// What an attempt needs that may block to get.
 pub struct Prepared {
-    addresses: Vec<SocketAddr>,
-    connector: Option<TlsConnector>,
+    addresses: Vec<SockAddr>,
+    connectors: RouteConnectors,
+}
+
+/// The connectors for the TLS sessions on the way.
+#[derive(Default, Clone)]
+struct RouteConnectors {
+    server: Option<TlsConnector>,
+    proxy: Option<TlsConnector>,
 }
 
 /// The result of the preparation, or the phase in which it failed.
 pub type Preparation = Result<Prepared, (Phase, Failure)>;
+
+/// Takes the preparation on a helper thread.
+pub type OnPrepared = Arc<dyn Fn(Preparation) + Send + Sync>;
 
 /// What the loop lends to an attempt while it drives it.
 pub struct Turn<'a> {
@@ -47,21 +63,29 @@ pub struct Turn<'a> {
 
 /// An attempt on its way to an open WebSocket.
 pub struct Connecting {
+    /// The settings when the attempt began, with the URL of the last redirect.
+    config: Box<Config>,
+    proxy: Option<Proxy>,
+    connectors: RouteConnectors,
+    /// A connected socket that the application brought.
+    handed: Option<OwnedFd>,
+    on_prepared: OnPrepared,
     step: Step,
     token: Token,
-    /// Who is asked for by name in TLS.
-    host: String,
     upgrade: Box<Upgrade>,
     /// The deadline of the phases up to TLS, later that of the upgrade.
-    deadline: Option<Instant>,
-    handshake_timeout: Option<Duration>,
+    whole_deadline: Option<Instant>,
+    phase_deadline: Option<Instant>,
     addresses: Option<(SocketAddr, SocketAddr)>,
+    redirects: u32,
 }
 
 enum Step {
     Preparing,
     Prepared(Preparation),
-    Tcp(tcp::Connect, Option<TlsConnector>),
+    Tcp(tcp::Connect),
+    ProxyTls(tls::Handshake),
+    Proxy(Transport, Dialogue),
     Tls(tls::Handshake),
     Upgrade(Transport),
     /// Between two steps, and after a failure.
@@ -71,7 +95,7 @@ enum Step {
 /// Where an attempt stands after `advance`.
 pub enum Progress {
     Pending,
-    /// TCP is connected; call again.
+    /// The way to the server is open; call again.
     Connected,
     Open(Opened),
 }
@@ -84,26 +108,32 @@ pub struct Opened {
 }
 
 impl Connecting {
-    /// Starts an attempt. `prepared` is called on a helper thread, unless
+    /// Starts an attempt. `on_prepared` is called on a helper thread, unless
     /// nothing had to be prepared there.
     pub fn start(
         config: &Config,
+        handed: Option<OwnedFd>,
         token: Token,
         turn: &Turn<'_>,
-        prepared: impl FnOnce(Preparation) + Send + 'static,
+        on_prepared: OnPrepared,
+        report: &mut Report,
     ) -> Self {
-        Connecting {
-            step: prepare(config, turn, prepared),
-            token,
-            host: match &config.url.host {
-                Host::Name(name) => name.clone(),
-                Host::Address(address) => address.to_string(),
-            },
+        let mut connecting = Connecting {
             upgrade: Box::new(Upgrade::new(config)),
-            deadline: expiry(turn.now, config.connect_timeout),
-            handshake_timeout: config.handshake_timeout,
+            whole_deadline: expiry(turn.now, config.connect_timeout),
+            config: Box::new(config.clone()),
+            proxy: None,
+            connectors: RouteConnectors::default(),
+            handed,
+            on_prepared,
+            step: Step::Left,
+            token,
+            phase_deadline: None,
             addresses: None,
-        }
+            redirects: 0,
+        };
+        connecting.prepare(turn, report);
+        connecting
     }
 
     /// Takes what a helper thread prepared.
@@ -116,25 +146,47 @@ impl Connecting {
     pub fn phase(&self) -> Phase {
         match &self.step {
             Step::Preparing | Step::Prepared(_) => Phase::Dns,
-            Step::Tcp(..) => Phase::Tcp,
+            Step::Tcp(_) => Phase::Tcp,
+            Step::ProxyTls(_) | Step::Proxy(..) => Phase::Proxy,
             Step::Tls(_) => Phase::Tls,
             Step::Upgrade(_) => Phase::Upgrade,
             Step::Left => Phase::None,
         }
     }
 
-    pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
+    /// When `advance` must be called again.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let next_start = match &self.step {
+            Step::Tcp(connect) => connect.next_start(),
+            _ => None,
+        };
+        [self.deadline(), next_start].into_iter().flatten().min()
     }
 
-    /// What to report when the deadline has passed.
-    pub fn timed_out(&self) -> Failure {
-        match &self.step {
-            Step::Preparing | Step::Prepared(_) => Failure::timeout("resolving the host name"),
-            Step::Tcp(..) => Failure::timeout("connecting to the server"),
-            Step::Tls(_) => Failure::timeout("the TLS handshake"),
-            Step::Upgrade(_) | Step::Left => self.upgrade.timed_out(),
+    fn deadline(&self) -> Option<Instant> {
+        let deadlines = [self.whole_deadline, self.phase_deadline];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// What to report, once the deadline has passed.
+    pub fn overdue(&self, now: Instant, report: &mut Report) -> Option<Failure> {
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return None;
         }
+        Some(match &self.step {
+            Step::Preparing | Step::Prepared(_) => Failure::timeout("resolving the host name"),
+            Step::Tcp(connect) => {
+                connect.give_up(report);
+                Failure::timeout("connecting to the server")
+            }
+            Step::ProxyTls(_) => Failure::timeout("the TLS handshake with the proxy"),
+            Step::Proxy(..) => Failure::timeout("the proxy's answer"),
+            Step::Tls(_) => Failure::timeout("the TLS handshake"),
+            Step::Upgrade(_) | Step::Left => {
+                self.note_refusal(report);
+                self.upgrade.timed_out()
+            }
+        })
     }
 
     /// Goes as far as possible without waiting.
@@ -142,6 +194,7 @@ impl Connecting {
         &mut self,
         turn: &mut Turn<'_>,
         counters: &mut Counters,
+        report: &mut Report,
     ) -> Result<Progress, (Phase, Failure)> {
         loop {
             let phase = self.phase();
@@ -149,20 +202,60 @@ impl Connecting {
             match std::mem::replace(&mut self.step, Step::Left) {
                 Step::Prepared(preparation) => {
                     let prepared = preparation?;
-                    self.step =
-                        Step::Tcp(tcp::Connect::new(prepared.addresses), prepared.connector);
+                    self.connectors = prepared.connectors;
+                    if let Some(fd) = self.handed.take() {
+                        let socket = tcp::register(fd.into(), turn.registry, self.token);
+                        let socket = socket.map_err(|error| (Phase::Tcp, error.into()))?;
+                        self.note_addresses(&socket);
+                        self.reached(Transport::Plain(socket), turn.now, report);
+                        return Ok(Progress::Connected);
+                    }
+                    self.enter(Phase::Tcp, turn.now, report);
+                    let options = self.config.socket.clone();
+                    self.step = Step::Tcp(tcp::Connect::new(prepared.addresses, options));
                 }
-                Step::Tcp(mut connect, connector) => {
-                    let socket = connect.advance(turn.registry, self.token).map_err(failed)?;
-                    let Some(socket) = socket else {
-                        self.step = Step::Tcp(connect, connector);
+                Step::Tcp(mut connect) => {
+                    let socket = connect.advance(turn.registry, self.token, turn.now, report);
+                    let Some(socket) = socket.map_err(failed)? else {
+                        self.step = Step::Tcp(connect);
                         return Ok(Progress::Pending);
                     };
-                    self.tcp_connected(socket, connector, turn.now);
-                    return Ok(Progress::Connected);
+                    self.note_addresses(&socket);
+                    if self.tcp_connected(Transport::Plain(socket), turn.now, report) {
+                        return Ok(Progress::Connected);
+                    }
+                }
+                Step::ProxyTls(handshake) => match handshake.advance().map_err(failed)? {
+                    tls::Step::Done(secured) => {
+                        let transport = Transport::Tls(Box::new(secured.stream));
+                        self.greet_proxy(transport);
+                    }
+                    tls::Step::Pending(handshake) => {
+                        self.step = Step::ProxyTls(handshake);
+                        return Ok(Progress::Pending);
+                    }
+                },
+                Step::Proxy(mut transport, mut dialogue) => {
+                    match converse(&mut transport, &mut dialogue) {
+                        Ok(true) => {
+                            self.reached(transport, turn.now, report);
+                            return Ok(Progress::Connected);
+                        }
+                        Ok(false) => {
+                            self.step = Step::Proxy(transport, dialogue);
+                            return Ok(Progress::Pending);
+                        }
+                        Err(failure) => {
+                            transport.deregister(turn.registry);
+                            return Err((phase, failure));
+                        }
+                    }
                 }
                 Step::Tls(handshake) => match handshake.advance().map_err(failed)? {
-                    tls::Step::Done(stream) => self.start_upgrade(Transport::Tls(stream), turn.now),
+                    tls::Step::Done(secured) => {
+                        let transport = note_security(*secured, report);
+                        self.start_upgrade(transport, turn.now, report);
+                    }
                     tls::Step::Pending(handshake) => {
                         self.step = Step::Tls(handshake);
                         return Ok(Progress::Pending);
@@ -183,7 +276,9 @@ impl Connecting {
                         }
                         Err(failure) => {
                             transport.deregister(turn.registry);
-                            return Err((phase, failure));
+                            self.note_refusal(report);
+                            let url = self.redirect(failure).map_err(failed)?;
+                            self.follow(url, turn, report);
                         }
                     }
                 }
@@ -195,23 +290,179 @@ impl Connecting {
         }
     }
 
-    fn tcp_connected(&mut self, socket: TcpStream, connector: Option<TlsConnector>, now: Instant) {
-        self.addresses = socket.peer_addr().ok().zip(socket.local_addr().ok());
-        match connector {
-            Some(connector) => {
-                self.step = Step::Tls(tls::Handshake::Start {
-                    connector,
-                    host: self.host.clone(),
-                    socket,
-                });
+    /// Finds what needs no waiting at once, and has a helper thread do the rest.
+    fn prepare(&mut self, turn: &Turn<'_>, report: &mut Report) {
+        self.enter(Phase::Dns, turn.now, report);
+        self.step = match self.start_preparation(turn) {
+            Ok(None) => Step::Preparing,
+            Ok(Some(prepared)) => Step::Prepared(Ok(prepared)),
+            Err(failure) => Step::Prepared(Err(failure)),
+        };
+    }
+
+    fn start_preparation(&mut self, turn: &Turn<'_>) -> Result<Option<Prepared>, (Phase, Failure)> {
+        let config = &self.config;
+        self.proxy = config.proxy().map_err(|status| {
+            let text = format!("the environment's proxy: {}", status.text());
+            (Phase::Proxy, Failure::new(status, text))
+        })?;
+        let in_dns = |failure| (Phase::Dns, failure);
+        let hop = match self.handed {
+            Some(_) => None,
+            None => Some(Hop::first(config, self.proxy.as_ref()).map_err(in_dns)?),
+        };
+        let server_secure = config.url.secure;
+        let proxy_secure = self.proxy.as_ref().is_some_and(|proxy| proxy.secure);
+        // The settings for TLS are those for the server; a proxy is trusted by
+        // the same authorities, but has a name of its own.
+        let settings = Arc::clone(&config.tls);
+        let proxy_settings = Arc::new(settings.for_proxy());
+        let connectors = RouteConnectors {
+            server: turn.connectors.cached(&settings).filter(|_| server_secure),
+            proxy: turn
+                .connectors
+                .cached(&proxy_settings)
+                .filter(|_| proxy_secure),
+        };
+        let lacks_server = server_secure && connectors.server.is_none();
+        let lacks_proxy = proxy_secure && connectors.proxy.is_none();
+        let asks = matches!(hop, Some(Hop::Name(..)));
+        let shared = Arc::clone(turn.connectors);
+        let work = move || {
+            let addresses = hop.map_or(Ok(Vec::new()), Hop::resolve).map_err(in_dns)?;
+            let mut connectors = connectors;
+            if lacks_server {
+                let built = shared.build(&settings);
+                connectors.server = Some(built.map_err(|failure| (Phase::Tls, failure))?);
             }
-            None => self.start_upgrade(Transport::Plain(socket), now),
+            if lacks_proxy {
+                let built = shared.build(&proxy_settings);
+                connectors.proxy = Some(built.map_err(|failure| (Phase::Proxy, failure))?);
+            }
+            Ok(Prepared {
+                addresses,
+                connectors,
+            })
+        };
+        if !(asks || lacks_server || lacks_proxy) {
+            return work().map(Some);
+        }
+        let done = Arc::clone(&self.on_prepared);
+        let started = turn.helpers.run(move || done(work()));
+        started.map_err(|error| in_dns(Failure::new(Status::System, error.to_string())))?;
+        Ok(None)
+    }
+
+    fn enter(&mut self, phase: Phase, now: Instant, report: &mut Report) {
+        report.enter(phase, now);
+        self.phase_deadline = expiry(now, self.config.phase_timeouts.get(phase));
+    }
+
+    fn note_addresses(&mut self, socket: &TcpStream) {
+        self.addresses = socket.peer_addr().ok().zip(socket.local_addr().ok());
+    }
+
+    /// Goes on to the proxy or the server; tells whether that is the server.
+    fn tcp_connected(&mut self, socket: Transport, now: Instant, report: &mut Report) -> bool {
+        let Some(proxy) = &self.proxy else {
+            self.reached(socket, now, report);
+            return true;
+        };
+        let host = tls_name(&proxy.host);
+        match self.connectors.proxy.take() {
+            Some(connector) => {
+                let settings = Arc::new(self.config.tls.for_proxy());
+                let wire = Wire::new(socket);
+                let handshake = tls::Handshake::new(settings, connector, host, wire);
+                self.step = Step::ProxyTls(handshake);
+            }
+            None => self.greet_proxy(socket),
+        }
+        self.enter(Phase::Proxy, now, report);
+        false
+    }
+
+    fn greet_proxy(&mut self, transport: Transport) {
+        if let Some(proxy) = &self.proxy {
+            let headers = &self.config.proxy_headers;
+            let dialogue = Dialogue::new(proxy, headers, &self.config.url);
+            self.step = Step::Proxy(transport, dialogue);
         }
     }
 
-    fn start_upgrade(&mut self, transport: Transport, now: Instant) {
-        self.deadline = expiry(now, self.handshake_timeout);
+    /// The way to the server is open.
+    fn reached(&mut self, transport: Transport, now: Instant, report: &mut Report) {
+        match self.connectors.server.take() {
+            Some(connector) => {
+                let settings = Arc::clone(&self.config.tls);
+                let host = tls_name(&self.config.url.host);
+                let wire = Wire::new(transport);
+                self.step = Step::Tls(tls::Handshake::new(settings, connector, host, wire));
+                self.enter(Phase::Tls, now, report);
+            }
+            None => self.start_upgrade(transport, now, report),
+        }
+    }
+
+    fn start_upgrade(&mut self, transport: Transport, now: Instant, report: &mut Report) {
+        self.enter(Phase::Upgrade, now, report);
+        self.whole_deadline = expiry(now, self.config.handshake_timeout);
         self.step = Step::Upgrade(transport);
+    }
+
+    fn note_refusal(&self, report: &mut Report) {
+        if let Some((head, body)) = self.upgrade.refused() {
+            report.head = Bytes::copy_from_slice(head);
+            report.body = Bytes::copy_from_slice(body);
+        }
+    }
+
+    /// Where a refusing answer sends us, if it does and we may follow.
+    fn redirect(&self, refusal: Failure) -> Result<Url, Failure> {
+        let Some(location) = self
+            .upgrade
+            .location()
+            .filter(|_| self.config.max_redirects > 0)
+        else {
+            return Err(refusal);
+        };
+        let failed = |text: &str| {
+            Err(Failure {
+                http_status: refusal.http_status,
+                ..Failure::new(Status::Redirect, text)
+            })
+        };
+        if self.redirects == self.config.max_redirects {
+            return failed("the server redirected too often");
+        }
+        match self.config.url.redirected(location) {
+            Err(_) => failed("the server redirected to what is no WebSocket or HTTP URL"),
+            Ok(url) if self.config.url.secure && !url.secure => {
+                failed("the server redirected from an encrypted to an open connection")
+            }
+            Ok(url) => Ok(url),
+        }
+    }
+
+    /// Begins again with another URL. What is secret stays with its origin.
+    fn follow(&mut self, url: Url, turn: &Turn<'_>, report: &mut Report) {
+        let config = &mut self.config;
+        if !config.url.is_same_origin(&url) {
+            const SECRET: [&str; 4] = ["Authorization", "Cookie", "Host", "Proxy-Authorization"];
+            let is_secret = |name: &str| {
+                SECRET
+                    .iter()
+                    .any(|secret| secret.eq_ignore_ascii_case(name))
+            };
+            config.headers.retain(|header| !is_secret(&header.name));
+            config.tls = Arc::new(config.tls.for_other_origin());
+        }
+        config.url = url;
+        self.redirects += 1;
+        report.redirects = self.redirects;
+        *self.upgrade = Upgrade::new(&self.config);
+        self.whole_deadline = expiry(turn.now, self.config.connect_timeout);
+        self.prepare(turn, report);
     }
 
     /// Sends the request and reads the answer, as far as the socket goes.
@@ -257,9 +508,11 @@ impl Connecting {
     /// The socket, once there is one.
     pub fn fd(&mut self) -> Option<RawFd> {
         match &mut self.step {
-            Step::Tcp(connect, _) => connect.socket_mut().map(|socket| socket.as_raw_fd()),
-            Step::Tls(handshake) => Some(handshake.socket_mut().as_raw_fd()),
-            Step::Upgrade(transport) => Some(transport.as_raw_fd()),
+            Step::Tcp(connect) => connect.socket().map(AsRawFd::as_raw_fd),
+            Step::ProxyTls(handshake) | Step::Tls(handshake) => {
+                Some(handshake.wire_mut().below_mut().as_raw_fd())
+            }
+            Step::Proxy(transport, _) | Step::Upgrade(transport) => Some(transport.as_raw_fd()),
             Step::Preparing | Step::Prepared(_) | Step::Left => None,
         }
     }
@@ -269,70 +522,61 @@ impl Connecting {
         self.addresses
     }
 
+    /// Whether this is still the first request, and no redirect was followed.
+    pub fn is_first(&self) -> bool {
+        self.redirects == 0
+    }
+
     /// Ends the socket's registration, before the attempt is dropped.
     pub fn deregister(&mut self, registry: &Registry) {
-        let _ = match &mut self.step {
-            Step::Tcp(connect, _) => match connect.socket_mut() {
-                Some(socket) => registry.deregister(socket),
-                None => Ok(()),
-            },
-            Step::Tls(handshake) => registry.deregister(handshake.socket_mut()),
-            Step::Upgrade(transport) => {
-                transport.deregister(registry);
-                Ok(())
+        match &mut self.step {
+            Step::Tcp(connect) => connect.deregister(registry),
+            Step::ProxyTls(handshake) | Step::Tls(handshake) => {
+                handshake.wire_mut().below_mut().deregister(registry);
             }
-            Step::Preparing | Step::Prepared(_) | Step::Left => Ok(()),
-        };
+            Step::Proxy(transport, _) | Step::Upgrade(transport) => transport.deregister(registry),
+            Step::Preparing | Step::Prepared(_) | Step::Left => {}
+        }
     }
 }
 
-/// Finds what needs no waiting at once, and has a helper thread do the rest.
-fn prepare(
-    config: &Config,
-    turn: &Turn<'_>,
-    done: impl FnOnce(Preparation) + Send + 'static,
-) -> Step {
-    let known = dns::literal(&config.url);
-    let connector = match config.url.secure {
-        true => turn.connectors.cached(),
-        false => None,
-    };
-    let lacks_connector = config.url.secure && connector.is_none();
-    if let (Some(addresses), false) = (&known, lacks_connector) {
-        return Step::Prepared(Ok(Prepared {
-            addresses: addresses.clone(),
-            connector,
-        }));
-    }
-    let host = config.url.host.to_string();
-    let port = config.url.port;
-    let connectors = Arc::clone(turn.connectors);
-    let job = move || {
-        let prepare = || {
-            let addresses = match known {
-                Some(addresses) => addresses,
-                None => dns::resolve(&host, port).map_err(|failure| (Phase::Dns, failure))?,
-            };
-            let connector = match lacks_connector {
-                true => Some(
-                    connectors
-                        .build()
-                        .map_err(|failure| (Phase::Tls, failure))?,
-                ),
-                false => connector,
-            };
-            Ok(Prepared {
-                addresses,
-                connector,
-            })
-        };
-        done(prepare());
-    };
-    match turn.helpers.run(job) {
-        Ok(()) => Step::Preparing,
-        Err(error) => {
-            let failure = Failure::new(Status::System, error.to_string());
-            Step::Prepared(Err((Phase::Dns, failure)))
+/// Speaks with a proxy, as far as the socket goes.
+fn converse(transport: &mut Transport, dialogue: &mut Dialogue) -> Result<bool, Failure> {
+    let mut buffer = [0; 4096];
+    loop {
+        while !dialogue.unsent().is_empty() {
+            match Sink::write(transport, &[IoSlice::new(dialogue.unsent())]) {
+                Ok(count) => dialogue.sent(count),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Full; or gone, but the proxy may have answered before.
+                Err(_) => break,
+            }
         }
+        match transport.read(&mut buffer) {
+            Ok(0) => return Err(dialogue.ended()),
+            Ok(count) => {
+                if dialogue.receive(&buffer[..count])? {
+                    return Ok(true);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn note_security(secured: Secured, report: &mut Report) -> Transport {
+    report.tls_version = secured.version;
+    report.alpn = secured.alpn.unwrap_or_default();
+    report.peer_certificate = secured.certificate;
+    Transport::Tls(Box::new(secured.stream))
+}
+
+/// The host as TLS asks for it: an address without brackets.
+fn tls_name(host: &Host) -> String {
+    match host {
+        Host::Name(name) => name.clone(),
+        Host::Address(address) => address.to_string(),
     }
 }

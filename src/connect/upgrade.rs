@@ -13,7 +13,7 @@ use tungstenite::handshake::derive_accept_key;
 use crate::config::{Config, Deflate, MAX_REFUSAL_BODY};
 use crate::deflate::{self, Agreement};
 use crate::error::{Failure, Status};
-use crate::http::MAX_FIELDS;
+use crate::http::{self, MAX_FIELDS, printable};
 
 /// An upgrade that is under way.
 pub struct Upgrade {
@@ -23,6 +23,7 @@ pub struct Upgrade {
     subprotocols: Vec<String>,
     deflate: Deflate,
     max_header: usize,
+    follows_redirects: bool,
     received: Vec<u8>,
     /// Bytes of interim answers, which count against the header limit.
     interim: usize,
@@ -66,6 +67,7 @@ impl Upgrade {
             subprotocols: config.subprotocols.clone(),
             deflate: config.deflate.clone(),
             max_header: config.max_header_size,
+            follows_redirects: config.max_redirects > 0,
             received: Vec::new(),
             interim: 0,
             refusal: None,
@@ -124,7 +126,13 @@ impl Upgrade {
                     self.interim += size;
                     self.received.drain(..size);
                 }
-                status => self.refusal = Some(Refusal::new(status, &response, size)),
+                status => {
+                    let mut refusal = Refusal::new(status, &response, size);
+                    if self.follows_redirects && is_redirect(status) {
+                        refusal.body_size = Some(0);
+                    }
+                    self.refusal = Some(refusal);
+                }
             }
         }
     }
@@ -152,12 +160,24 @@ impl Upgrade {
         }
     }
 
+    /// The head and the body of a refusing answer, as far as they came.
+    pub fn refused(&self) -> Option<(&[u8], &[u8])> {
+        let refusal = self.refusal.as_ref()?;
+        let (head, body) = self.received.split_at(refusal.head_size);
+        Some((head, &body[..body.len().min(refusal.wanted())]))
+    }
+
+    /// Where a redirecting answer leads.
+    pub fn location(&self) -> Option<&str> {
+        let refusal = self.refusal.as_ref()?;
+        let location = http::header(self.refused()?.0, "Location", 0)?;
+        is_redirect(refusal.status).then_some(std::str::from_utf8(location).ok()?)
+    }
+
     fn refuse(&self) -> Failure {
-        let Some(refusal) = &self.refusal else {
+        let (Some(refusal), Some((_, body))) = (&self.refusal, self.refused()) else {
             return self.ended();
         };
-        let body = &self.received[refusal.head_size..];
-        let body = &body[..body.len().min(refusal.wanted())];
         let mut text = format!("the server answered {}", refusal.line);
         let line = first_line(body);
         if !line.is_empty() {
@@ -277,6 +297,10 @@ impl Refusal {
     }
 }
 
+fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
 fn request(config: &Config, key: &str) -> Vec<u8> {
     let mut request = Vec::with_capacity(256);
     let mut field = |name: &str, value: &[u8]| {
@@ -292,6 +316,13 @@ fn request(config: &Config, key: &str) -> Vec<u8> {
     field("Connection", b"Upgrade");
     field("Sec-WebSocket-Key", key.as_bytes());
     field("Sec-WebSocket-Version", b"13");
+    let named = config
+        .headers
+        .iter()
+        .any(|header| header.is("Authorization"));
+    if let (Some(credentials), false) = (&config.url.credentials, named) {
+        field("Authorization", credentials.basic().as_bytes());
+    }
     if let Some(origin) = &config.origin {
         field("Origin", origin.as_bytes());
     }
@@ -327,12 +358,4 @@ fn first_line(body: &[u8]) -> String {
         .find(|line| !line.is_empty())
         .unwrap_or_default();
     printable(&line[..line.len().min(MOST)])
-}
-
-/// Text from the network without control characters.
-fn printable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }

@@ -1,6 +1,7 @@
 //! Pointers to references, panics to statuses. Nothing else casts.
 
 use std::ffi::{CStr, c_char, c_void};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -108,6 +109,42 @@ impl<T> OutArray<T> {
         self.next = unsafe { self.next.add(1) };
         self.left -= 1;
     }
+}
+
+/// Bytes that are filled as far as they go.
+pub(crate) struct OutBuffer(Option<OutArray<u8>>);
+
+impl OutBuffer {
+    /// # Safety
+    /// `buffer` is writable for `size` bytes while the `OutBuffer` lives; NULL only for 0.
+    pub(crate) unsafe fn new(buffer: *mut c_void, size: usize) -> Result<Self, Status> {
+        match size {
+            0 => Ok(OutBuffer(None)),
+            // SAFETY: the caller's promise is the same.
+            _ => Ok(OutBuffer(Some(unsafe {
+                OutArray::new(buffer.cast(), size)
+            }?))),
+        }
+    }
+
+    pub(crate) fn fill(&mut self, data: &[u8]) {
+        if let Some(out) = &mut self.0 {
+            data.iter().take(out.left).for_each(|byte| out.push(*byte));
+        }
+    }
+}
+
+/// A descriptor of our own for what C has open.
+///
+/// # Safety
+/// `fd` is not closed during the call.
+pub(crate) unsafe fn duplicate(fd: i32) -> Result<OwnedFd, Status> {
+    if fd < 0 {
+        return Err(Status::Invalid);
+    }
+    // SAFETY: borrowed for this call only; one that is not open is refused by the system.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    fd.try_clone_to_owned().map_err(|_| Status::Invalid)
 }
 
 /// # Safety

@@ -406,6 +406,42 @@ pub unsafe extern "C" fn wsc_conn_on_close(
     })
 }
 
+/// Sets the callback for WSC_EVENT_RECONNECT: an automatic reconnect begins when it has
+/// returned.
+///
+/// The place to change the URL and the headers, as for fresh credentials, or to take the
+/// reconnect back with `wsc_conn_cancel_reconnect`.
+///
+/// @param conn      Borrowed. Not NULL.
+/// @param callback  Called with the event. NULL removes it.
+/// @param userdata  Passed to `callback`, unread. May be NULL.
+///
+/// @retval WSC_OK          Set.
+/// @retval WSC_ERR_NULL    `conn` is NULL.
+/// @retval WSC_ERR_STATE   The loop was freed.
+/// @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`; `callback` may be called with
+/// `userdata` until the callback of `wsc_conn_on_free` runs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_on_reconnect(
+    conn: *mut wsc_conn_t,
+    callback: wsc_event_fn,
+    userdata: *mut c_void,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let this = unsafe { Connection::retain(conn) }?;
+        let callback = handler(conn, callback, userdata);
+        this.on(EventType::Reconnect, callback)
+    })
+}
+
 /// Sets the callback that runs last of all.
 ///
 /// It runs exactly once after `wsc_conn_free`, when no other callback of the connection

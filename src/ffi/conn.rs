@@ -32,10 +32,32 @@ use crate::event_loop::Loop;
 /// `wsc_conn_set_deflate_threshold`, `wsc_conn_set_deflate_window_bits`,
 /// `wsc_conn_set_deflate_no_context_takeover`, `wsc_conn_set_deflate_max_ratio`.
 ///
+/// TLS: `wsc_conn_add_tls_ca`, `wsc_conn_add_tls_ca_file`,
+/// `wsc_conn_set_tls_system_roots`, `wsc_conn_set_tls_identity`,
+/// `wsc_conn_set_tls_identity_files`, `wsc_conn_set_tls_pkcs12`,
+/// `wsc_conn_set_tls_versions`, `wsc_conn_set_tls_alpn`,
+/// `wsc_conn_set_tls_server_name`, `wsc_conn_set_tls_verify_name`,
+/// `wsc_conn_add_tls_pin`, `wsc_conn_set_tls_danger_accept_anything`,
+/// `wsc_conn_reset_tls`.
+///
+/// Network: `wsc_conn_set_proxy`, `wsc_conn_set_proxy_from_environment`,
+/// `wsc_conn_add_proxy_header`, `wsc_conn_clear_proxy_headers`,
+/// `wsc_conn_set_phase_timeout`, `wsc_conn_set_idle_timeout`, `wsc_conn_set_local_address`,
+/// `wsc_conn_set_interface`, `wsc_conn_set_keepalive`,
+/// `wsc_conn_set_tcp_user_timeout`, `wsc_conn_set_max_redirects`,
+/// `wsc_conn_set_socket`.
+///
+/// Reconnects: `wsc_conn_set_auto_reconnect`, `wsc_conn_set_reconnect_delay`,
+/// `wsc_conn_set_reconnect_limit`, `wsc_conn_set_reconnect_stable_after`,
+/// `wsc_conn_set_reconnect_after_fatal`, `wsc_conn_set_queue_policy`,
+/// `wsc_conn_add_prologue`, `wsc_conn_clear_prologue`.
+///
+/// Report: `wsc_conn_report_number`, `wsc_conn_report_data`.
+///
 /// Callbacks: `wsc_conn_on_connect`, `wsc_conn_on_handshake`,
 /// `wsc_conn_on_message`, `wsc_conn_on_ping`, `wsc_conn_on_pong`,
 /// `wsc_conn_on_buffer_full`, `wsc_conn_on_buffer_drain`, `wsc_conn_on_error`,
-/// `wsc_conn_on_close`.
+/// `wsc_conn_on_close`, `wsc_conn_on_reconnect`.
 ///
 /// Traffic: `wsc_conn_send`, `wsc_conn_send_text`, `wsc_conn_send_binary`,
 /// `wsc_conn_send_message`, `wsc_conn_ping`, `wsc_conn_pong`, `wsc_conn_flush`, `wsc_conn_pause_recv`,
@@ -88,17 +110,19 @@ impl From<State> for wsc_state_t {
 /// loop.
 ///
 /// @param loop        Borrowed. Not NULL. The loop that will carry the connection.
-/// @param url         Copied. `ws://` or `wss://`, a host name or address (IPv6 in
-///                    brackets), a port if it is not 80 or 443, path and query.
-///                    NUL-terminated.
+/// @param url         Copied. `ws://` or `wss://`, perhaps `user:password@` for Basic
+///                    authorization, a host name or address (IPv6 in brackets, with a
+///                    zone after `%25`), a port if it is not 80 or 443, path and
+///                    query. Or `ws+unix://` or `wss+unix://`, the path of a socket, a
+///                    colon, path and query. NUL-terminated.
 /// @param out         Set to the connection, owned: free it with `wsc_conn_free`. NULL
 ///                    on any failure.
 ///
 /// @retval WSC_OK              `*out` is the new connection.
 /// @retval WSC_ERR_NULL        A pointer is NULL.
 /// @retval WSC_ERR_UTF8        `url` is not UTF-8.
-/// @retval WSC_ERR_URL         `url` is malformed, or has credentials or a fragment.
-/// @retval WSC_ERR_URL_SCHEME  Its scheme is neither `ws` nor `wss`.
+/// @retval WSC_ERR_URL         `url` is malformed, or has a fragment.
+/// @retval WSC_ERR_URL_SCHEME  Its scheme is none of those.
 /// @retval WSC_ERR_URL_PORT    Its port is not a number from 1 to 65535.
 /// @retval WSC_ERR_FORKED      The loop was made before a fork, in the parent.
 ///

@@ -32,11 +32,17 @@ pub enum wsc_event_type_t {
     /// The send queue had reached its limit and is empty again.
     WSC_EVENT_BUFFER_DRAIN = 7,
     /// Something failed; CLOSE follows. `status`, `phase`, `data` (a text) say
-    /// what, and `code` is the HTTP status if `status` is WSC_ERR_HTTP_STATUS.
+    /// what, and `code` is the HTTP status if `status` is WSC_ERR_HTTP_STATUS, or the
+    /// HTTP status or SOCKS code of a proxy that refused.
     WSC_EVENT_ERROR = 8,
     /// The attempt is over. `status`, `phase`, `code`, `clean`, `by_peer`, `unsent`
     /// and `data` (the close reason) say how.
     WSC_EVENT_CLOSE = 9,
+    /// An automatic reconnect (`wsc_conn_set_auto_reconnect`) is due. It begins when
+    /// this was delivered: when the callback has returned, or with the next poll. Until
+    /// then the URL and the headers may be changed, and the reconnect taken back.
+    /// `attempt` is still that of the attempt that was lost.
+    WSC_EVENT_RECONNECT = 10,
 }
 
 impl From<EventType> for wsc_event_type_t {
@@ -51,6 +57,7 @@ impl From<EventType> for wsc_event_type_t {
             EventType::BufferDrain => Self::WSC_EVENT_BUFFER_DRAIN,
             EventType::Error => Self::WSC_EVENT_ERROR,
             EventType::Close => Self::WSC_EVENT_CLOSE,
+            EventType::Reconnect => Self::WSC_EVENT_RECONNECT,
         }
     }
 }
@@ -238,7 +245,10 @@ impl From<&Event> for wsc_event_t {
             reserved: [0; 3],
         };
         match &event.kind {
-            EventKind::Connect | EventKind::BufferFull | EventKind::BufferDrain => {
+            EventKind::Connect
+            | EventKind::BufferFull
+            | EventKind::BufferDrain
+            | EventKind::Reconnect => {
                 c.data = ptr::null();
             }
             EventKind::Ping(_) | EventKind::Pong(_) => {}
@@ -384,6 +394,7 @@ mod tests {
             EventType::BufferDrain,
             EventType::Error,
             EventType::Close,
+            EventType::Reconnect,
         ] {
             assert_eq!(wsc_event_type_t::from(kind) as i32, kind as i32);
         }

@@ -40,8 +40,8 @@ fn binary_type(value: i32) -> Result<BinaryType, Status> {
 /// @retval WSC_OK              Set.
 /// @retval WSC_ERR_NULL        `conn` or `url` is NULL.
 /// @retval WSC_ERR_UTF8        `url` is not UTF-8.
-/// @retval WSC_ERR_URL         `url` is malformed, or has credentials or a fragment.
-/// @retval WSC_ERR_URL_SCHEME  Its scheme is neither `ws` nor `wss`.
+/// @retval WSC_ERR_URL         `url` is malformed, or has a fragment.
+/// @retval WSC_ERR_URL_SCHEME  Its scheme is none of those.
 /// @retval WSC_ERR_URL_PORT    Its port is not a number from 1 to 65535.
 /// @retval WSC_ERR_STATE       The loop was freed.
 /// @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.

@@ -26,7 +26,7 @@ pub enum wsc_status_t {
     WSC_ERR_INVALID = 2,
     /// The URL is malformed.
     WSC_ERR_URL = 3,
-    /// The URL's scheme is neither `ws` nor `wss`.
+    /// The URL's scheme is none of those it may have.
     WSC_ERR_URL_SCHEME = 4,
     /// The URL's port is not a number from 1 to 65535.
     WSC_ERR_URL_PORT = 5,
@@ -48,6 +48,14 @@ pub enum wsc_status_t {
     WSC_ERR_TOO_BIG = 13,
     /// The loop runs its callbacks on its own thread, so it cannot be dispatched or polled.
     WSC_ERR_MODE = 14,
+    /// The data is no certificate or key in PEM, or no PKCS#12 file.
+    WSC_ERR_PEM = 15,
+    /// The passphrase is wrong or missing.
+    WSC_ERR_PASSPHRASE = 16,
+    /// The key does not belong to the certificate.
+    WSC_ERR_KEY_MISMATCH = 17,
+    /// The file cannot be read.
+    WSC_ERR_FILE = 18,
     /// The connection's or loop's state does not allow the call.
     WSC_ERR_STATE = 20,
     /// The loop is being dispatched or polled already.
@@ -76,10 +84,30 @@ pub enum wsc_status_t {
     WSC_ERR_IO = 45,
     /// The system refused a file descriptor, a thread or memory.
     WSC_ERR_SYSTEM = 46,
+    /// The proxy refused the connection; the report has its status.
+    WSC_ERR_PROXY = 47,
+    /// The proxy refused the credentials, or wants some.
+    WSC_ERR_PROXY_AUTH = 48,
+    /// The proxy's answer is not what the protocol asks for.
+    WSC_ERR_PROXY_PROTOCOL = 49,
     /// The TLS handshake or the TLS connection failed.
     WSC_ERR_TLS = 60,
     /// The server's certificate was not accepted.
     WSC_ERR_CERTIFICATE = 61,
+    /// The server's certificate has expired or is not valid yet.
+    WSC_ERR_CERTIFICATE_EXPIRED = 62,
+    /// The server's certificate is self-signed and not among the trusted ones.
+    WSC_ERR_CERTIFICATE_SELF_SIGNED = 63,
+    /// The issuer of the server's certificate is not trusted.
+    WSC_ERR_CERTIFICATE_ISSUER = 64,
+    /// The server's certificate is for another name.
+    WSC_ERR_CERTIFICATE_NAME = 65,
+    /// The server's certificate was revoked.
+    WSC_ERR_CERTIFICATE_REVOKED = 66,
+    /// The server's certificate has none of the pins.
+    WSC_ERR_PIN = 67,
+    /// Client and server have no TLS version in common.
+    WSC_ERR_TLS_VERSION = 68,
     /// The answer to the upgrade request is not HTTP.
     WSC_ERR_HTTP = 80,
     /// The HTTP status is not 101; the event's `code` has it.
@@ -100,6 +128,8 @@ pub enum wsc_status_t {
     WSC_ERR_MESSAGE_TOO_BIG = 88,
     /// The server sent text that is not UTF-8.
     WSC_ERR_PEER_UTF8 = 89,
+    /// The server redirected too often, or to where it may not.
+    WSC_ERR_REDIRECT = 90,
     /// A bug in the library; every function may return it. The process lives on.
     WSC_ERR_PANIC = 100,
 }
@@ -122,6 +152,10 @@ impl From<Status> for wsc_status_t {
             Status::Utf8 => Self::WSC_ERR_UTF8,
             Status::TooBig => Self::WSC_ERR_TOO_BIG,
             Status::Mode => Self::WSC_ERR_MODE,
+            Status::Pem => Self::WSC_ERR_PEM,
+            Status::Passphrase => Self::WSC_ERR_PASSPHRASE,
+            Status::KeyMismatch => Self::WSC_ERR_KEY_MISMATCH,
+            Status::File => Self::WSC_ERR_FILE,
             Status::State => Self::WSC_ERR_STATE,
             Status::Busy => Self::WSC_ERR_BUSY,
             Status::QueueFull => Self::WSC_ERR_QUEUE_FULL,
@@ -136,8 +170,18 @@ impl From<Status> for wsc_status_t {
             Status::Closed => Self::WSC_ERR_CLOSED,
             Status::Io => Self::WSC_ERR_IO,
             Status::System => Self::WSC_ERR_SYSTEM,
+            Status::Proxy => Self::WSC_ERR_PROXY,
+            Status::ProxyAuth => Self::WSC_ERR_PROXY_AUTH,
+            Status::ProxyProtocol => Self::WSC_ERR_PROXY_PROTOCOL,
             Status::Tls => Self::WSC_ERR_TLS,
             Status::Certificate => Self::WSC_ERR_CERTIFICATE,
+            Status::CertificateExpired => Self::WSC_ERR_CERTIFICATE_EXPIRED,
+            Status::CertificateSelfSigned => Self::WSC_ERR_CERTIFICATE_SELF_SIGNED,
+            Status::CertificateIssuer => Self::WSC_ERR_CERTIFICATE_ISSUER,
+            Status::CertificateName => Self::WSC_ERR_CERTIFICATE_NAME,
+            Status::CertificateRevoked => Self::WSC_ERR_CERTIFICATE_REVOKED,
+            Status::Pin => Self::WSC_ERR_PIN,
+            Status::TlsVersion => Self::WSC_ERR_TLS_VERSION,
             Status::Http => Self::WSC_ERR_HTTP,
             Status::HttpStatus => Self::WSC_ERR_HTTP_STATUS,
             Status::Upgrade => Self::WSC_ERR_UPGRADE,
@@ -148,6 +192,7 @@ impl From<Status> for wsc_status_t {
             Status::Protocol => Self::WSC_ERR_PROTOCOL,
             Status::MessageTooBig => Self::WSC_ERR_MESSAGE_TOO_BIG,
             Status::PeerUtf8 => Self::WSC_ERR_PEER_UTF8,
+            Status::Redirect => Self::WSC_ERR_REDIRECT,
             Status::Panic => Self::WSC_ERR_PANIC,
         }
     }

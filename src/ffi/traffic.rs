@@ -222,7 +222,7 @@ fn compress(flags: i32) -> Result<bool, Status> {
     }
 }
 
-fn message_type(value: i32) -> Result<MessageType, Status> {
+pub(crate) fn message_type(value: i32) -> Result<MessageType, Status> {
     const ALL: [MessageType; 2] = [MessageType::Text, MessageType::Binary];
     let found = ALL.into_iter().find(|kind| *kind as i32 == value);
     found.ok_or(Status::Invalid)

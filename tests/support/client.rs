@@ -218,7 +218,7 @@ impl Host {
     }
 }
 
-const EVENT_TYPES: [EventType; 9] = [
+const EVENT_TYPES: [EventType; 10] = [
     EventType::Connect,
     EventType::Handshake,
     EventType::Message,
@@ -228,6 +228,7 @@ const EVENT_TYPES: [EventType; 9] = [
     EventType::BufferDrain,
     EventType::Error,
     EventType::Close,
+    EventType::Reconnect,
 ];
 
 /// The rest of an attempt: what came, and how it ended.

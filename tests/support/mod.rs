@@ -22,7 +22,9 @@ mod client;
 mod deflate;
 mod frame;
 mod os;
+pub mod programs;
 mod server;
+pub mod tls;
 
 pub use client::{Client, Drive, End, Failure, Host};
 pub use deflate::{Deflate, deflated};

@@ -2,13 +2,17 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use openssl::ssl::{SslAcceptor, SslStream};
+
 use super::os;
+use super::tls::Pieces;
 use super::{DEADLINE, Frame, op};
 
 /// A listening socket on a port of the kernel's choice.
@@ -98,6 +102,14 @@ pub struct Scripts {
 impl Scripts {
     pub fn url(&self) -> String {
         format!("ws://{}/", self.address)
+    }
+
+    pub fn secure_url(&self) -> String {
+        format!("wss://{}/", self.address)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Waits for every script to end.
@@ -194,6 +206,8 @@ impl Deaf {
 /// [`DEADLINE`].
 pub struct Peer {
     stream: TcpStream,
+    /// TLS above the stream.
+    tls: Option<SslStream<Pieces>>,
     input: Vec<u8>,
     pub index: usize,
 }
@@ -205,9 +219,46 @@ impl Peer {
         stream.set_nodelay(true).unwrap();
         Peer {
             stream,
+            tls: None,
             input: Vec::new(),
             index,
         }
+    }
+
+    /// The server's end of a unix socket.
+    pub fn on_unix(stream: UnixStream) -> Peer {
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        Peer {
+            // Reads, writes and shuts down in the same way.
+            stream: OwnedFd::from(stream).into(),
+            tls: None,
+            input: Vec::new(),
+            index: 0,
+        }
+    }
+
+    /// Speaks TLS from now on, if the client agrees.
+    pub fn try_secure(self, acceptor: &SslAcceptor, piece: usize) -> Result<Peer, String> {
+        let stream = Pieces {
+            stream: self.stream.try_clone().unwrap(),
+            size: piece,
+        };
+        match acceptor.accept(stream) {
+            Ok(tls) => Ok(Peer {
+                tls: Some(tls),
+                ..self
+            }),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    pub fn secure(self, acceptor: &SslAcceptor) -> Peer {
+        self.try_secure(acceptor, usize::MAX).unwrap()
+    }
+
+    pub fn tls(&mut self) -> &mut SslStream<Pieces> {
+        self.tls.as_mut().expect("the peer speaks TLS")
     }
 
     /// The client's end of the connection.
@@ -259,9 +310,12 @@ impl Peer {
     // --- writing ---
 
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream
-            .write_all(bytes.as_ref())
-            .expect("the client takes what is written");
+        let bytes = bytes.as_ref();
+        match &mut self.tls {
+            Some(tls) => tls.write_all(bytes),
+            None => self.stream.write_all(bytes),
+        }
+        .expect("the client takes what is written");
     }
 
     /// Writes as much as the client takes; `false` if it has gone.
@@ -387,18 +441,81 @@ impl Peer {
 
     fn read_more(&mut self) -> bool {
         let mut buffer = [0; 64 << 10];
-        match self.stream.read(&mut buffer) {
+        let result = match &mut self.tls {
+            Some(tls) => tls.read(&mut buffer),
+            None => self.stream.read(&mut buffer),
+        };
+        match result {
             Ok(0) => false,
             Ok(count) => {
                 self.input.extend_from_slice(&buffer[..count]);
                 true
             }
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    // Reading TLS 1.3 may write.
+                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+                ) =>
+            {
+                false
+            }
             Err(error) => panic!("the client neither writes nor goes: {error}"),
         }
     }
 
+    /// Reads that many bytes.
+    pub fn read_exactly(&mut self, count: usize) -> Vec<u8> {
+        while self.input.len() < count {
+            assert!(self.read_more(), "the client left too early");
+        }
+        self.input.drain(..count).collect()
+    }
+
+    /// Whether the client has sent something that was not read.
+    pub fn has_input(&self) -> bool {
+        os::readable(self.stream.as_raw_fd(), Duration::ZERO)
+    }
+
+    /// Passes everything on to that address and back, until either side ends.
+    pub fn relay(&mut self, address: SocketAddr) {
+        let mut other = TcpStream::connect(address).unwrap();
+        other.set_nonblocking(true).unwrap();
+        self.stream.set_nonblocking(true).unwrap();
+        let (mut to_other, mut to_client) = (Vec::new(), Vec::new());
+        let mut buffer = [0; 16 << 10];
+        // Moves on as far as nothing blocks; tells whether that side goes on.
+        let mut read = |from: &mut dyn Read, output: &mut Vec<u8>| match from.read(&mut buffer) {
+            Ok(0) => false,
+            Ok(count) => {
+                output.extend_from_slice(&buffer[..count]);
+                true
+            }
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        };
+        let write = |to: &mut dyn Write, output: &mut Vec<u8>| {
+            if !output.is_empty()
+                && let Ok(count) = to.write(output)
+            {
+                output.drain(..count);
+            }
+        };
+        let tls = self.tls.as_mut().expect("the peer speaks TLS");
+        while read(tls, &mut to_other) && read(&mut other, &mut to_client) {
+            write(&mut other, &mut to_other);
+            write(tls, &mut to_client);
+            if to_other.is_empty() && to_client.is_empty() {
+                os::readable(self.stream.as_raw_fd(), Duration::from_millis(1));
+            }
+        }
+    }
+
     // --- ends ---
+
+    /// Whether the client sends something more before it goes.
+    pub fn says_more(&mut self) -> bool {
+        self.read_more() || !self.input.is_empty()
+    }
 
     /// Reads and drops everything until the client has ended the connection.
     pub fn until_gone(&mut self) {

@@ -16,6 +16,10 @@ typedef enum {
     WSC_ERR_UTF8 = 12,
     WSC_ERR_TOO_BIG = 13,
     WSC_ERR_MODE = 14,
+    WSC_ERR_PEM = 15,
+    WSC_ERR_PASSPHRASE = 16,
+    WSC_ERR_KEY_MISMATCH = 17,
+    WSC_ERR_FILE = 18,
     WSC_ERR_STATE = 20,
     WSC_ERR_BUSY = 21,
     WSC_ERR_QUEUE_FULL = 22,
@@ -30,8 +34,18 @@ typedef enum {
     WSC_ERR_CLOSED = 44,
     WSC_ERR_IO = 45,
     WSC_ERR_SYSTEM = 46,
+    WSC_ERR_PROXY = 47,
+    WSC_ERR_PROXY_AUTH = 48,
+    WSC_ERR_PROXY_PROTOCOL = 49,
     WSC_ERR_TLS = 60,
     WSC_ERR_CERTIFICATE = 61,
+    WSC_ERR_CERTIFICATE_EXPIRED = 62,
+    WSC_ERR_CERTIFICATE_SELF_SIGNED = 63,
+    WSC_ERR_CERTIFICATE_ISSUER = 64,
+    WSC_ERR_CERTIFICATE_NAME = 65,
+    WSC_ERR_CERTIFICATE_REVOKED = 66,
+    WSC_ERR_PIN = 67,
+    WSC_ERR_TLS_VERSION = 68,
     WSC_ERR_HTTP = 80,
     WSC_ERR_HTTP_STATUS = 81,
     WSC_ERR_UPGRADE = 82,
@@ -42,6 +56,7 @@ typedef enum {
     WSC_ERR_PROTOCOL = 87,
     WSC_ERR_MESSAGE_TOO_BIG = 88,
     WSC_ERR_PEER_UTF8 = 89,
+    WSC_ERR_REDIRECT = 90,
     WSC_ERR_PANIC = 100,
 } wsc_status_t;
 
@@ -92,6 +107,7 @@ typedef enum {
     WSC_EVENT_BUFFER_DRAIN = 7,
     WSC_EVENT_ERROR = 8,
     WSC_EVENT_CLOSE = 9,
+    WSC_EVENT_RECONNECT = 10,
 } wsc_event_type_t;
 
 typedef enum {
@@ -120,6 +136,56 @@ typedef enum {
 typedef enum {
     WSC_SEND_NO_COMPRESS = 1,
 } wsc_send_t;
+
+typedef enum {
+    WSC_TLS_1_2 = 771,
+    WSC_TLS_1_3 = 772,
+} wsc_tls_version_t;
+
+typedef enum {
+    WSC_PIN_CERTIFICATE = 1,
+    WSC_PIN_PUBLIC_KEY = 2,
+} wsc_pin_type_t;
+
+typedef enum {
+    WSC_QUEUE_DROP = 1,
+    WSC_QUEUE_KEEP = 2,
+    WSC_QUEUE_EXPIRE = 3,
+} wsc_queue_policy_t;
+
+typedef enum {
+    WSC_RETRY_NEVER = 0,
+    WSC_RETRY_LATER = 1,
+    WSC_RETRY_NOW = 2,
+} wsc_retry_t;
+
+typedef enum {
+    WSC_REPORT_ATTEMPT = 1,
+    WSC_REPORT_PHASE = 2,
+    WSC_REPORT_STATUS = 3,
+    WSC_REPORT_OS_ERROR = 4,
+    WSC_REPORT_HTTP_STATUS = 5,
+    WSC_REPORT_PROXY_STATUS = 6,
+    WSC_REPORT_RETRY = 7,
+    WSC_REPORT_RETRY_AFTER_MS = 8,
+    WSC_REPORT_REDIRECTS = 9,
+    WSC_REPORT_TLS_VERSION = 10,
+    WSC_REPORT_DNS_US = 11,
+    WSC_REPORT_TCP_US = 12,
+    WSC_REPORT_PROXY_US = 13,
+    WSC_REPORT_TLS_US = 14,
+    WSC_REPORT_UPGRADE_US = 15,
+    WSC_REPORT_OPEN_US = 16,
+} wsc_report_number_t;
+
+typedef enum {
+    WSC_REPORT_REASON = 1,
+    WSC_REPORT_ADDRESSES = 2,
+    WSC_REPORT_HEAD = 3,
+    WSC_REPORT_BODY = 4,
+    WSC_REPORT_PEER_CERTIFICATE = 5,
+    WSC_REPORT_ALPN = 6,
+} wsc_report_data_t;
 
 typedef struct wsc_conn_t wsc_conn_t;
 
@@ -247,6 +313,89 @@ wsc_status_t wsc_conn_set_deflate_no_context_takeover(wsc_conn_t *conn, bool cli
 
 wsc_status_t wsc_conn_set_deflate_max_ratio(wsc_conn_t *conn, size_t ratio);
 
+wsc_status_t wsc_conn_add_tls_ca(wsc_conn_t *conn, const void *pem, size_t len);
+
+wsc_status_t wsc_conn_add_tls_ca_file(wsc_conn_t *conn, const char *path);
+
+wsc_status_t wsc_conn_set_tls_system_roots(wsc_conn_t *conn, bool on);
+
+wsc_status_t wsc_conn_set_tls_identity(wsc_conn_t *conn,
+                                       const void *chain,
+                                       size_t chain_len,
+                                       const void *key,
+                                       size_t key_len,
+                                       const char *passphrase);
+
+wsc_status_t wsc_conn_set_tls_identity_files(wsc_conn_t *conn,
+                                             const char *chain_path,
+                                             const char *key_path,
+                                             const char *passphrase);
+
+wsc_status_t wsc_conn_set_tls_pkcs12(wsc_conn_t *conn,
+                                     const void *data,
+                                     size_t len,
+                                     const char *passphrase);
+
+wsc_status_t wsc_conn_set_tls_versions(wsc_conn_t *conn, int32_t min, int32_t max);
+
+wsc_status_t wsc_conn_set_tls_alpn(wsc_conn_t *conn, const char *list);
+
+wsc_status_t wsc_conn_set_tls_server_name(wsc_conn_t *conn, const char *name);
+
+wsc_status_t wsc_conn_set_tls_verify_name(wsc_conn_t *conn, const char *name);
+
+wsc_status_t wsc_conn_add_tls_pin(wsc_conn_t *conn,
+                                  int32_t pin_type,
+                                  const void *sha256,
+                                  size_t len);
+
+wsc_status_t wsc_conn_set_tls_danger_accept_anything(wsc_conn_t *conn, bool on);
+
+wsc_status_t wsc_conn_reset_tls(wsc_conn_t *conn);
+
+wsc_status_t wsc_conn_set_proxy(wsc_conn_t *conn, const char *url);
+
+wsc_status_t wsc_conn_set_proxy_from_environment(wsc_conn_t *conn);
+
+wsc_status_t wsc_conn_add_proxy_header(wsc_conn_t *conn, const char *name, const char *value);
+
+wsc_status_t wsc_conn_clear_proxy_headers(wsc_conn_t *conn);
+
+wsc_status_t wsc_conn_set_phase_timeout(wsc_conn_t *conn, int32_t phase, int32_t timeout_ms);
+
+wsc_status_t wsc_conn_set_idle_timeout(wsc_conn_t *conn, int32_t timeout_ms);
+
+wsc_status_t wsc_conn_set_local_address(wsc_conn_t *conn, const char *address);
+
+wsc_status_t wsc_conn_set_interface(wsc_conn_t *conn, const char *name);
+
+wsc_status_t wsc_conn_set_keepalive(wsc_conn_t *conn, int32_t time_ms);
+
+wsc_status_t wsc_conn_set_tcp_user_timeout(wsc_conn_t *conn, int32_t timeout_ms);
+
+wsc_status_t wsc_conn_set_max_redirects(wsc_conn_t *conn, uint32_t count);
+
+wsc_status_t wsc_conn_set_socket(wsc_conn_t *conn, int32_t fd);
+
+wsc_status_t wsc_conn_set_auto_reconnect(wsc_conn_t *conn, bool on);
+
+wsc_status_t wsc_conn_set_reconnect_delay(wsc_conn_t *conn, int32_t min_ms, int32_t max_ms);
+
+wsc_status_t wsc_conn_set_reconnect_limit(wsc_conn_t *conn, int32_t attempts);
+
+wsc_status_t wsc_conn_set_reconnect_stable_after(wsc_conn_t *conn, int32_t time_ms);
+
+wsc_status_t wsc_conn_set_reconnect_after_fatal(wsc_conn_t *conn, bool on);
+
+wsc_status_t wsc_conn_set_queue_policy(wsc_conn_t *conn, int32_t policy, int32_t expire_ms);
+
+wsc_status_t wsc_conn_add_prologue(wsc_conn_t *conn,
+                                   int32_t message_type,
+                                   const void *data,
+                                   size_t len);
+
+wsc_status_t wsc_conn_clear_prologue(wsc_conn_t *conn);
+
 wsc_status_t wsc_conn_on_connect(wsc_conn_t *conn, wsc_event_fn callback, void *userdata);
 
 wsc_status_t wsc_conn_on_handshake(wsc_conn_t *conn, wsc_event_fn callback, void *userdata);
@@ -264,6 +413,8 @@ wsc_status_t wsc_conn_on_buffer_drain(wsc_conn_t *conn, wsc_event_fn callback, v
 wsc_status_t wsc_conn_on_error(wsc_conn_t *conn, wsc_event_fn callback, void *userdata);
 
 wsc_status_t wsc_conn_on_close(wsc_conn_t *conn, wsc_event_fn callback, void *userdata);
+
+wsc_status_t wsc_conn_on_reconnect(wsc_conn_t *conn, wsc_event_fn callback, void *userdata);
 
 wsc_status_t wsc_conn_on_free(wsc_conn_t *conn, wsc_free_fn callback, void *userdata);
 
@@ -301,6 +452,14 @@ wsc_status_t wsc_conn_local_address(const wsc_conn_t *conn, char *buffer, size_t
 wsc_status_t wsc_conn_subprotocol(const wsc_conn_t *conn, char *buffer, size_t size);
 
 wsc_status_t wsc_conn_extensions(const wsc_conn_t *conn, char *buffer, size_t size);
+
+wsc_status_t wsc_conn_report_number(wsc_conn_t *conn, int32_t number, uint64_t *value);
+
+wsc_status_t wsc_conn_report_data(wsc_conn_t *conn,
+                                  int32_t data,
+                                  void *buffer,
+                                  size_t size,
+                                  size_t *len);
 
 wsc_status_t wsc_http_header(const void *head,
                              size_t len,

@@ -1,0 +1,174 @@
+//! When a lost connection comes back by itself: which causes are worth another
+//! attempt, and how long to wait for it.
+
+use std::time::Duration;
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+use crate::config::{
+    DEFAULT_RECONNECT_MAX_DELAY, DEFAULT_RECONNECT_MIN_DELAY, DEFAULT_RECONNECT_STABLE_AFTER,
+};
+use crate::error::{Failure, Status};
+use crate::http;
+use crate::report::{Report, Retry};
+
+/// A server that asks for more patience gets this much.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// The contract of automatic reconnects. Off unless asked for.
+#[derive(Debug, Clone)]
+pub struct ReconnectPolicy {
+    pub enabled: bool,
+    /// The bound of the first delay, which doubles with each further attempt.
+    pub min_delay: Duration,
+    pub max_delay: Duration,
+    /// Attempts in a row.
+    pub max_attempts: Option<u32>,
+    /// A connection that was open this long starts the counting anew.
+    pub stable_after: Duration,
+    /// Also after causes that another attempt is not expected to mend.
+    pub after_fatal: bool,
+    pub queue: QueuePolicy,
+}
+
+/// What becomes of messages that wait for a connection when an attempt ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueuePolicy {
+    Keep,
+    Drop,
+    /// They are kept for this long.
+    Expire(Duration),
+}
+
+impl Default for ReconnectPolicy {
+    fn default() -> Self {
+        ReconnectPolicy {
+            enabled: false,
+            min_delay: DEFAULT_RECONNECT_MIN_DELAY,
+            max_delay: DEFAULT_RECONNECT_MAX_DELAY,
+            max_attempts: None,
+            stable_after: DEFAULT_RECONNECT_STABLE_AFTER,
+            after_fatal: false,
+            queue: QueuePolicy::Drop,
+        }
+    }
+}
+
+impl ReconnectPolicy {
+    pub fn set_delays(&mut self, min: Duration, max: Duration) -> Result<(), Status> {
+        if min.is_zero() || max < min {
+            return Err(Status::Invalid);
+        }
+        (self.min_delay, self.max_delay) = (min, max);
+        Ok(())
+    }
+
+    /// How long to wait after the `failures`-th attempt in a row, if another
+    /// one is to follow.
+    pub fn delay(&self, failures: u32, report: &Report) -> Option<Duration> {
+        let worth = self.after_fatal || report.retry != Retry::Never;
+        let allowed = self.max_attempts.is_none_or(|most| failures <= most);
+        if !(self.enabled && worth && allowed) {
+            return None;
+        }
+        let doubled = 1u32
+            .checked_shl(failures.saturating_sub(1))
+            .unwrap_or(u32::MAX);
+        let bound = self.min_delay.saturating_mul(doubled).min(self.max_delay);
+        // Full jitter: clients that were cut off together come back one by one.
+        let random = SysRng.try_next_u32().unwrap_or(u32::MAX);
+        let delay = bound.mul_f64(f64::from(random) / f64::from(u32::MAX));
+        Some(report.retry_after.map_or(delay, |after| delay.max(after)))
+    }
+}
+
+/// Whether another attempt can help after that failure.
+pub fn hint(failure: &Failure) -> Retry {
+    match failure.status {
+        Status::HttpStatus => match failure.http_status {
+            408 | 425 | 429 | 500..=599 => Retry::Later,
+            _ => Retry::Never,
+        },
+        Status::Dns
+        | Status::Refused
+        | Status::Unreachable
+        | Status::Timeout
+        | Status::Io
+        | Status::System
+        | Status::Proxy
+        | Status::ProxyProtocol
+        | Status::Tls
+        | Status::Http => Retry::Later,
+        Status::Reset | Status::Closed => Retry::Now,
+        _ => Retry::Never,
+    }
+}
+
+/// The same for a close code of the server.
+pub fn hint_for_code(code: u16) -> Retry {
+    match code {
+        // The server goes, or asks for another attempt (RFC 6455 §7.4.1 and its registry).
+        1001 | 1006 | 1011 | 1012 | 1014 => Retry::Now,
+        1013 => Retry::Later,
+        1002..=1010 => Retry::Never,
+        _ => Retry::Later,
+    }
+}
+
+/// The time that a refusing answer asks for, given in seconds.
+pub fn retry_after(head: &[u8]) -> Option<Duration> {
+    let value = http::header(head, "Retry-After", 0)?;
+    let seconds = std::str::from_utf8(value).ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(retry: Retry) -> Report {
+        let mut report = Report::new(1);
+        report.retry = retry;
+        report
+    }
+
+    #[test]
+    fn delays_double_up_to_the_limit_with_jitter() {
+        let policy = ReconnectPolicy {
+            enabled: true,
+            ..ReconnectPolicy::default()
+        };
+        let later = report(Retry::Later);
+        for (failures, bound) in [(1, 1), (2, 2), (6, 32), (7, 60), (40, 60), (u32::MAX, 60)] {
+            let delays: Vec<_> = (0..50)
+                .map(|_| policy.delay(failures, &later).unwrap())
+                .collect();
+            assert!(
+                delays
+                    .iter()
+                    .all(|delay| *delay <= Duration::from_secs(bound))
+            );
+            assert!(delays.iter().any(|delay| *delay != delays[0]), "no jitter");
+        }
+        let mut patient = later;
+        patient.retry_after = retry_after(b"HTTP/1.1 503 x\r\nRetry-After: 120\r\n\r\n");
+        assert_eq!(policy.delay(1, &patient), Some(Duration::from_secs(120)));
+    }
+
+    #[test]
+    fn fatal_causes_and_the_limit_end_it() {
+        let mut policy = ReconnectPolicy {
+            enabled: true,
+            max_attempts: Some(2),
+            ..ReconnectPolicy::default()
+        };
+        assert!(policy.delay(2, &report(Retry::Now)).is_some());
+        assert_eq!(policy.delay(3, &report(Retry::Now)), None);
+        assert_eq!(policy.delay(1, &report(Retry::Never)), None);
+        policy.after_fatal = true;
+        assert!(policy.delay(1, &report(Retry::Never)).is_some());
+        policy.enabled = false;
+        assert_eq!(policy.delay(1, &report(Retry::Now)), None);
+    }
+}

@@ -1,0 +1,507 @@
+//! TLS: the settings, the names for what fails, and messages through records of
+//! every shape.
+
+mod support;
+
+use std::time::Duration;
+
+use openssl::ssl::{SslAcceptor, SslVerifyMode, SslVersion};
+use openssl::symm::Cipher;
+use support::tls::{Identity, Subject};
+use support::{Client, Drive, Failure, Frame, Peer, Scripts, Server, bounded, op};
+use wsc::error::{Phase, Status};
+use wsc::event::EventType;
+use wsc::tls::{PinType, TlsVersion};
+
+/// Echoes messages until the client closes.
+fn echo(mut peer: Peer) {
+    peer.accept();
+    while let Some(frame) = peer.try_frame() {
+        let frame = Frame {
+            mask: None,
+            ..frame
+        };
+        peer.send(&frame);
+        if frame.opcode == op::CLOSE {
+            break;
+        }
+    }
+}
+
+fn serve(acceptor: SslAcceptor, script: impl Fn(Peer) + Send + Sync + 'static) -> Scripts {
+    Server::listen().serve(move |peer| script(peer.secure(&acceptor)))
+}
+
+/// A client that trusts the authority, and nobody else.
+fn trusting(authority: &Identity, url: &str) -> Client {
+    let client = Client::new(Drive::Poll, url);
+    client
+        .set_tls(|tls| {
+            tls.system_roots = false;
+            tls.add_ca(&authority.pem())
+        })
+        .unwrap();
+    client
+}
+
+fn open(client: &Client) {
+    client.connect().unwrap();
+    client.expect(EventType::Connect);
+    client.expect(EventType::Handshake);
+}
+
+fn close(client: &Client) {
+    client.close(1000, b"").unwrap();
+    let end = client.end();
+    assert!(end.clean, "{end:?}");
+}
+
+#[test]
+fn both_versions_echo_messages_of_every_size() {
+    bounded(|| {
+        for (version, told) in [
+            (SslVersion::TLS1_2, TlsVersion::Tls12),
+            (SslVersion::TLS1_3, TlsVersion::Tls13),
+        ] {
+            let authority = Identity::authority();
+            let server = authority.server();
+            let scripts = serve(server.acceptor_for(version), echo);
+            let client = trusting(&authority, &scripts.secure_url());
+            client.set_max_message_size(64 << 20).unwrap();
+            client.set_max_frame_size(64 << 20).unwrap();
+            client.set_send_queue_limit(64 << 20).unwrap();
+            open(&client);
+            for size in [0, 1, 125, 126, 16383, 16384, 16385, 65536, 1 << 20, 4 << 20] {
+                let message: Vec<u8> = (0..size).map(|byte| byte as u8).collect();
+                client.send_binary(&message).unwrap();
+                assert!(
+                    client.message().1 == message,
+                    "{size} bytes came back changed"
+                );
+            }
+            let report = client.report().unwrap();
+            assert_eq!(report.tls_version, Some(told));
+            assert_eq!(report.peer_certificate, server.der());
+            close(&client);
+            scripts.finish();
+        }
+    });
+}
+
+#[test]
+fn records_arrive_in_pieces() {
+    bounded(|| {
+        let authority = Identity::authority();
+        for size in [1, 3, 5, 100, 1449] {
+            let acceptor = authority.server().acceptor();
+            let scripts =
+                Server::listen().serve(move |peer| echo(peer.try_secure(&acceptor, size).unwrap()));
+            let client = trusting(&authority, &scripts.secure_url());
+            open(&client);
+            let message = vec![b'a'; 5000];
+            for _ in 0..3 {
+                client.send_text(&message).unwrap();
+                assert!(client.message().1 == message);
+            }
+            close(&client);
+            scripts.finish();
+        }
+    });
+}
+
+#[test]
+fn messages_in_the_record_of_the_answer_are_delivered() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let scripts = serve(authority.server().acceptor(), |mut peer| {
+            let request = peer.read_request();
+            let mut bytes = Peer::answer(&request, "").into_bytes();
+            bytes.extend(Frame::text("first").bytes());
+            bytes.extend(Frame::text("second").bytes());
+            peer.write(bytes);
+            peer.until_gone();
+        });
+        let client = trusting(&authority, &scripts.secure_url());
+        open(&client);
+        assert_eq!(client.text(), "first");
+        assert_eq!(client.text(), "second");
+    });
+}
+
+#[test]
+fn a_session_ends_with_and_without_close_notify() {
+    bounded(|| {
+        let authority = Identity::authority();
+        for notify in [true, false] {
+            let scripts = serve(authority.server().acceptor(), move |mut peer| {
+                peer.accept();
+                peer.send(&Frame::text("last"));
+                if notify {
+                    peer.tls().shutdown().unwrap();
+                }
+                peer.half_close();
+                peer.until_gone();
+            });
+            let client = trusting(&authority, &scripts.secure_url());
+            open(&client);
+            assert_eq!(client.text(), "last");
+            let end = client.failure();
+            assert_eq!((end.status, end.phase), (Status::Closed, Phase::Open));
+        }
+    });
+}
+
+#[test]
+fn many_connections_share_a_loop() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let scripts = serve(authority.server().acceptor(), echo);
+        let host = support::Host::new(Drive::Poll);
+        let clients: Vec<_> = (0..50)
+            .map(|_| host.connection(&scripts.secure_url()))
+            .collect();
+        for client in &clients {
+            client
+                .set_tls(|tls| {
+                    tls.system_roots = false;
+                    tls.add_ca(&authority.pem())
+                })
+                .unwrap();
+            client.connect().unwrap();
+            client
+                .send_text(client.id().to_string().as_bytes())
+                .unwrap();
+        }
+        let mut answers = 0;
+        while answers < clients.len() {
+            let event = host.next();
+            if event.event_type() == EventType::Message {
+                assert_eq!(event.data(), event.conn_id.to_string().as_bytes());
+                answers += 1;
+            }
+        }
+        clients.iter().for_each(|client| client.free());
+    });
+}
+
+/// The failure of a client that was configured so, at a server with that certificate.
+fn failure(server: &Identity, trusted: &Identity, configure: impl FnOnce(&Client)) -> Failure {
+    let acceptor = server.acceptor();
+    let scripts = Server::listen().serve(move |peer| {
+        // The client goes before or after its side of the handshake is done.
+        if let Ok(mut peer) = peer.try_secure(&acceptor, usize::MAX) {
+            assert!(peer.take_frame().is_none(), "the request was sent");
+        }
+    });
+    let client = trusting(trusted, &scripts.secure_url());
+    configure(&client);
+    client.connect().unwrap();
+    client.expect(EventType::Connect);
+    let failure = client.failure();
+    assert_eq!(failure.phase, Phase::Tls);
+    let report = client.report().unwrap();
+    assert_eq!(
+        (report.status, &report.reason),
+        (failure.status, &failure.text)
+    );
+    failure
+}
+
+#[test]
+fn each_bad_certificate_has_a_status_and_a_sentence() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let subject = Subject::default;
+        for (server, status, words) in [
+            (
+                authority.issue(&Subject {
+                    from: -9,
+                    until: -2,
+                    ..subject()
+                }),
+                Status::CertificateExpired,
+                "expired",
+            ),
+            (
+                authority.issue(&Subject {
+                    from: 2,
+                    until: 9,
+                    ..subject()
+                }),
+                Status::CertificateExpired,
+                "not yet valid",
+            ),
+            (
+                Identity::self_signed(&subject()),
+                Status::CertificateSelfSigned,
+                "self-signed",
+            ),
+            (
+                Identity::authority_named("Stranger").server(),
+                Status::CertificateIssuer,
+                "issuer",
+            ),
+            (
+                authority.issue(&Subject {
+                    name: "example.org",
+                    ..subject()
+                }),
+                Status::CertificateName,
+                "mismatch",
+            ),
+        ] {
+            let failure = failure(&server, &authority, |_| {});
+            assert_eq!(failure.status, status, "{}", failure.text);
+            assert!(failure.text.contains(words), "{}", failure.text);
+        }
+    });
+}
+
+#[test]
+fn the_system_trusts_no_test_authority() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let failure = failure(&authority.server(), &authority, |client| {
+            client
+                .set_tls(|tls| {
+                    *tls = Default::default();
+                    Ok(())
+                })
+                .unwrap();
+        });
+        assert_eq!(
+            failure.status,
+            Status::CertificateIssuer,
+            "{}",
+            failure.text
+        );
+    });
+}
+
+#[test]
+fn names_and_pins_are_checked_as_set() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let server = authority.issue(&Subject {
+            name: "example.org",
+            ..Subject::default()
+        });
+        let pin = |bytes: &[u8]| openssl::sha::sha256(bytes);
+        let certificate = pin(&server.der());
+        let public_key = pin(&server.key.public_key_to_der().unwrap());
+        let scripts = serve(
+            server.acceptor_with(|builder| {
+                builder.set_servername_callback(|ssl, _| {
+                    let name = ssl.servername(openssl::ssl::NameType::HOST_NAME);
+                    assert_eq!(name, Some("front.example"));
+                    Ok(())
+                });
+            }),
+            echo,
+        );
+        for (pin_type, digest) in [
+            (PinType::Certificate, certificate),
+            (PinType::PublicKey, public_key),
+        ] {
+            let client = trusting(&authority, &scripts.secure_url());
+            client
+                .set_tls(|tls| {
+                    tls.server_name = Some("front.example".into());
+                    tls.verify_name = Some("example.org".into());
+                    tls.add_pin(pin_type, &[0; 32])?;
+                    tls.add_pin(pin_type, &digest)
+                })
+                .unwrap();
+            open(&client);
+            close(&client);
+        }
+        let verified = |name: &str| {
+            let name = name.to_owned();
+            failure(&server, &authority, move |client| {
+                client
+                    .set_tls(|tls| {
+                        tls.verify_name = Some(name);
+                        tls.add_pin(PinType::PublicKey, &[0; 32])
+                    })
+                    .unwrap();
+            })
+        };
+        assert_eq!(verified("example.com").status, Status::CertificateName);
+        assert_eq!(verified("127.0.0.1").status, Status::CertificateName);
+        assert_eq!(verified("example.org").status, Status::Pin);
+    });
+}
+
+#[test]
+fn anything_is_accepted_only_when_asked_for() {
+    bounded(|| {
+        let server = Identity::self_signed(&Subject {
+            name: "example.org",
+            from: -9,
+            until: -2,
+            ..Subject::default()
+        });
+        let scripts = serve(server.acceptor(), echo);
+        let client = Client::new(Drive::Poll, &scripts.secure_url());
+        client
+            .set_tls(|tls| {
+                tls.danger_accept_anything = true;
+                Ok(())
+            })
+            .unwrap();
+        open(&client);
+        close(&client);
+    });
+}
+
+#[test]
+fn versions_that_do_not_meet_are_told() {
+    bounded(|| {
+        let authority = Identity::authority();
+        for (offered, wanted) in [
+            (SslVersion::TLS1_2, TlsVersion::Tls13),
+            (SslVersion::TLS1_3, TlsVersion::Tls12),
+        ] {
+            let acceptor = authority.server().acceptor_for(offered);
+            let scripts = Server::listen().serve(move |peer| {
+                assert!(peer.try_secure(&acceptor, usize::MAX).is_err());
+            });
+            let client = trusting(&authority, &scripts.secure_url());
+            client
+                .set_tls(|tls| tls.set_versions(wanted, wanted))
+                .unwrap();
+            client.connect().unwrap();
+            client.expect(EventType::Connect);
+            let failure = client.failure();
+            assert_eq!(failure.status, Status::TlsVersion, "{}", failure.text);
+        }
+    });
+}
+
+#[test]
+fn a_client_certificate_is_shown() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let identity = authority.issue(&Subject {
+            name: "client",
+            ..Subject::default()
+        });
+        let root = authority.certificate.clone();
+        let acceptor = authority.server().acceptor_with(|builder| {
+            builder.cert_store_mut().add_cert(root).unwrap();
+            builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+        });
+        let scripts = Server::listen().serve(move |peer| {
+            if let Ok(peer) = peer.try_secure(&acceptor, usize::MAX) {
+                echo(peer);
+            }
+        });
+        let encrypted = identity
+            .key
+            .private_key_to_pem_pkcs8_passphrase(Cipher::aes_128_cbc(), b"secret")
+            .unwrap();
+        let mut pkcs12 = openssl::pkcs12::Pkcs12::builder();
+        pkcs12.pkey(&identity.key).cert(&identity.certificate);
+        let pkcs12 = pkcs12.build2("secret").unwrap().to_der().unwrap();
+        for from_pkcs12 in [false, true] {
+            let client = trusting(&authority, &scripts.secure_url());
+            client
+                .set_tls(|tls| match from_pkcs12 {
+                    true => tls.set_pkcs12(&pkcs12, "secret"),
+                    false => tls.set_identity(&identity.pem(), &encrypted, "secret"),
+                })
+                .unwrap();
+            open(&client);
+            close(&client);
+        }
+        let client = trusting(&authority, &scripts.secure_url());
+        client.connect().unwrap();
+        client.expect(EventType::Connect);
+        // TLS 1.3 tells it after the handshake, which is in the upgrade.
+        let failure = client.failure();
+        assert_eq!(failure.status, Status::Tls, "{}", failure.text);
+
+        // Mistakes are told at once.
+        let set = |chain: &[u8], key: &[u8], passphrase: &str| {
+            client.set_tls(|tls| tls.set_identity(chain, key, passphrase))
+        };
+        let other = Identity::authority();
+        assert_eq!(
+            set(&identity.pem(), &encrypted, "wrong"),
+            Err(Status::Passphrase)
+        );
+        assert_eq!(
+            set(&identity.pem(), &encrypted, ""),
+            Err(Status::Passphrase)
+        );
+        assert_eq!(set(b"garbage", &encrypted, "secret"), Err(Status::Pem));
+        assert_eq!(set(&identity.pem(), b"garbage", ""), Err(Status::Pem));
+        assert_eq!(
+            set(&identity.pem(), &other.key_pem(), ""),
+            Err(Status::KeyMismatch)
+        );
+        let pkcs12_result =
+            |der: &[u8], passphrase: &str| client.set_tls(|tls| tls.set_pkcs12(der, passphrase));
+        assert_eq!(pkcs12_result(&pkcs12, "wrong"), Err(Status::Passphrase));
+        assert_eq!(pkcs12_result(b"garbage", "secret"), Err(Status::Pem));
+        assert_eq!(
+            client.set_tls(|tls| tls.add_ca(b"garbage")),
+            Err(Status::Pem)
+        );
+    });
+}
+
+#[test]
+fn alpn_is_offered_and_told() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let acceptor = authority.server().acceptor_with(|builder| {
+            builder.set_alpn_select_callback(|_, offered| {
+                assert_eq!(offered, b"\x03one\x08http/1.1");
+                Ok(&offered[5..])
+            });
+        });
+        let scripts = serve(acceptor, echo);
+        let client = trusting(&authority, &scripts.secure_url());
+        client.set_tls(|tls| tls.set_alpn("one, http/1.1")).unwrap();
+        open(&client);
+        assert_eq!(client.report().unwrap().alpn, b"http/1.1");
+        close(&client);
+    });
+}
+
+#[test]
+fn a_handshake_that_stalls_ends_at_its_deadline() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let server = Server::listen();
+        let client = trusting(&authority, &server.url().replace("ws:", "wss:"));
+        client
+            .set_phase_timeout(Phase::Tls, Some(Duration::from_millis(100)))
+            .unwrap();
+        for garbage in [&b""[..], b"\x16", b"\x16\x03\x03\x00\x50\x02"] {
+            client.connect().unwrap();
+            client.expect(EventType::Connect);
+            let mut peer = server.accept();
+            peer.write(garbage);
+            let failure = client.failure();
+            assert_eq!(
+                (failure.status, failure.phase),
+                (Status::Timeout, Phase::Tls)
+            );
+        }
+        client.connect().unwrap();
+        client.expect(EventType::Connect);
+        server.accept().write("HTTP/1.1 400 Bad Request\r\n\r\n");
+        let failure = client.failure();
+        assert_eq!(failure.status, Status::TlsVersion, "{}", failure.text);
+        client.connect().unwrap();
+        client.expect(EventType::Connect);
+        let mut peer = server.accept();
+        peer.half_close();
+        peer.until_gone();
+        let failure = client.failure();
+        assert_eq!(failure.phase, Phase::Tls, "{}", failure.text);
+        assert!(failure.text.contains("closed"), "{}", failure.text);
+    });
+}
