@@ -27,14 +27,14 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all help demo demo-c install stage examples test \
-	setup-build setup-php setup-test \
+.PHONY: all help demo demo-c install stage examples test test-interop \
+	setup-build setup-php setup-test setup-interop \
 	test-format test-lint test-rust test-install test-demo test-php
 
 all: setup-build ## build the library in target/release
 	$(CARGO) build --locked --release --lib
 
-setup-build setup-php setup-test:
+setup-build setup-php setup-test setup-interop:
 	@scripts/setup $(@:setup-%=%)
 
 help: ## list the targets
@@ -86,10 +86,14 @@ test-lint: setup-build setup-test
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	shellcheck --severity=warning .ci/run scripts/setup scripts/test scripts/test-install \
-		scripts/test-demo scripts/with-echo-server
+		scripts/test-demo scripts/with-echo-server scripts/interop
 
 test-rust: setup-build setup-test ## Rust tests; header, symbols, C and C++ programs are among them
 	WSC_VALGRIND=1 $(CARGO) test --locked --no-fail-fast
+
+# Not part of `test`, which needs no network.
+test-interop: setup-build setup-interop ## compression against python websockets and node ws
+	scripts/interop $(TARGET)
 
 test-install: setup-test stage
 	scripts/test-install $(RELEASE)

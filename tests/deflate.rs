@@ -242,6 +242,7 @@ fn no_more_is_inflated_than_the_receive_limit_lets_in() {
                 assert!(held < 5 << 20 || drive == Drive::Thread, "{held} bytes");
                 client.host.forget();
             }
+            peer.half_close();
             let end = client.end();
             assert_eq!((end.code, end.clean, end.by_peer), (1000, true, true));
         }

@@ -532,9 +532,12 @@ impl Peer {
         );
     }
 
-    /// Sends FIN; reading goes on.
+    /// Sends FIN, unless the client has gone; reading goes on.
     pub fn half_close(&self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
+        match self.stream.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() == ErrorKind::NotConnected => {}
+            done => done.unwrap(),
+        }
     }
 
     /// Ends the connection with a RST.
