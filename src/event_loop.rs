@@ -414,11 +414,6 @@ impl Loop {
             }
         };
         let reactor = reactor.as_mut().ok_or(Status::State)?;
-        // The standby thread may have made events while this one waited for it.
-        let timeout = match self.ready.is_empty() {
-            true => timeout,
-            false => Some(Duration::ZERO),
-        };
         self.host_turns.fetch_add(1, Ordering::SeqCst);
         let turned = self.turn(reactor, timeout);
         self.host_turns.fetch_add(1, Ordering::SeqCst);

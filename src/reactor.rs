@@ -125,9 +125,10 @@ impl Reactor {
         }
     }
 
-    /// Whether the next turn has work without any readiness.
+    /// Whether there is work that no new readiness will tell of: reading that
+    /// was left off, or readiness that did not fit into the last wait.
     pub fn has_work(&self) -> bool {
-        !self.unfinished.is_empty()
+        !self.unfinished.is_empty() || self.readiness.len() >= EVENTS
     }
 
     fn note_readiness(&mut self, interrupted: bool) {
