@@ -10,6 +10,7 @@ CC      ?= cc
 INSTALL ?= install
 PHP     ?= php
 PHPUNIT ?= phpunit
+GO      ?= go
 
 # Where rustup puts cargo, which the PATH of a service may lack.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -28,8 +29,8 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
 .PHONY: all help demo demo-c install stage examples test test-interop \
-	setup-build setup-php setup-test setup-interop \
-	test-format test-lint test-rust test-install test-demo test-php
+	setup-build setup-php setup-go setup-test setup-interop \
+	test-format test-lint test-rust test-install test-demo test-php test-go
 
 all: setup-build ## build the library in target/release
 	$(CARGO) build --locked --release --lib
@@ -75,9 +76,17 @@ install: $(RELEASE)/libwsc.so $(RELEASE)/libwsc.a ## install under PREFIX, below
 		-e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
 		-e 's|@VERSION@|$(VERSION)|' \
 		scripts/wsc.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/wsc.pc
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/cmake/wsc
+	$(INSTALL) -m 644 bindings/cpp/include/wsc.hpp $(DESTDIR)$(INCLUDEDIR)/wsc.hpp
+	$(INSTALL) -m 644 bindings/cpp/cmake/wsc-targets.cmake $(DESTDIR)$(LIBDIR)/cmake/wsc/
+	for file in wsc-config wsc-config-version; do \
+		sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@SONAME@|$(SONAME)|g' \
+			-e "s|@INCLUDEDIR_FROM_LIBDIR@|$$(realpath -m --relative-to=$(LIBDIR) $(INCLUDEDIR))|g" \
+			bindings/cpp/cmake/$$file.cmake.in >$(DESTDIR)$(LIBDIR)/cmake/wsc/$$file.cmake || exit 1; \
+	done
 
 test: ## run every check and every test
-	@scripts/test test-format test-lint test-rust test-install test-demo test-php
+	@scripts/test test-format test-lint test-rust test-install test-demo test-php test-go
 
 test-format: setup-build setup-test
 	$(CARGO) fmt --check
@@ -86,7 +95,8 @@ test-lint: setup-build setup-test
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	shellcheck --severity=warning .ci/run scripts/setup scripts/test scripts/test-install \
-		scripts/test-demo scripts/with-echo-server scripts/interop
+		scripts/test-demo scripts/with-echo-server scripts/interop \
+		bindings/cpp/tests/package/run
 
 test-rust: setup-build setup-test ## Rust tests; header, symbols, C and C++ programs are among them
 	WSC_VALGRIND=1 $(CARGO) test --locked --no-fail-fast
@@ -105,3 +115,13 @@ test-php: setup-php setup-test examples
 	@report=$$(find bindings/php -name '*.php' -not -path '*/vendor/*' -print0 \
 		| xargs -0 -n 1 $(PHP) -l 2>&1) || { echo "$$report"; exit 1; }
 	cd bindings/php && WSC_LIBRARY=$(RELEASE)/libwsc.so $(PHPUNIT) $(PHPUNIT_FLAGS)
+
+# The pointer checks of cgo became a build experiment in Go 1.21.
+GO_CHECK = $(shell $(GO) version | grep -qE 'go1\.(19|20)([. ]|$$)' \
+	&& echo GODEBUG=cgocheck=2 || echo GOEXPERIMENT=cgocheck2)
+
+test-go: setup-go setup-test stage
+	@cd bindings/go && files=$$(gofmt -l .) && [ -z "$$files" ] || { echo "gofmt: $$files"; exit 1; }
+	cd bindings/go && export PKG_CONFIG_PATH=$(STAGE)/lib/pkgconfig CGO_LDFLAGS=-Wl,-rpath,$(STAGE)/lib \
+		WSC_ECHO_SERVER=$(RELEASE)/examples/echo_server && \
+		$(GO) vet ./... && $(GO_CHECK) $(GO) test -count=1 -race -v -timeout 300s ./...

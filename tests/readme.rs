@@ -176,4 +176,9 @@ fn names(text: &str) -> BTreeSet<String> {
 }
 
 /// Environment variables, which share the prefix.
-const ENVIRONMENT: [&str; 3] = ["WSC_BLESS", "WSC_LIBRARY", "WSC_VALGRIND"];
+const ENVIRONMENT: [&str; 4] = [
+    "WSC_BLESS",
+    "WSC_ECHO_SERVER",
+    "WSC_LIBRARY",
+    "WSC_VALGRIND",
+];

@@ -55,6 +55,8 @@ struct Refusal {
     head_size: usize,
     /// How many bytes the body has, where the head says so.
     body_size: Option<usize>,
+    /// The body as it came, if it comes in chunks (RFC 9112 §7.1).
+    chunks: Option<Vec<u8>>,
 }
 
 impl Upgrade {
@@ -87,7 +89,8 @@ impl Upgrade {
     pub fn receive(&mut self, bytes: &[u8]) -> Result<Option<Accepted>, Failure> {
         self.received.extend_from_slice(bytes);
         loop {
-            if let Some(refusal) = &self.refusal {
+            if let Some(refusal) = &mut self.refusal {
+                refusal.take_chunks(&mut self.received);
                 return match self.received.len() - refusal.head_size >= refusal.wanted() {
                     true => Err(self.refuse()),
                     false => Ok(None),
@@ -279,6 +282,10 @@ impl Refusal {
             .iter()
             .find(|field| field.name.eq_ignore_ascii_case("Content-Length"))
             .and_then(|field| std::str::from_utf8(field.value).ok()?.trim().parse().ok());
+        let is_chunked = response.headers.iter().any(|field| {
+            field.name.eq_ignore_ascii_case("Transfer-Encoding")
+                && field.value.to_ascii_lowercase().ends_with(b"chunked")
+        });
         let reason = response.reason.unwrap_or("");
         Refusal {
             status,
@@ -289,11 +296,49 @@ impl Refusal {
             } else {
                 body_size
             },
+            chunks: is_chunked.then(Vec::new),
+        }
+    }
+
+    /// Replaces the chunks behind the head by the body that they carry.
+    fn take_chunks(&mut self, received: &mut Vec<u8>) {
+        let Some(chunks) = &mut self.chunks else {
+            return;
+        };
+        let decoded = chunks_to_body(chunks).0.len();
+        chunks.extend(received.drain(self.head_size + decoded..));
+        received.truncate(self.head_size);
+        let (body, is_complete) = chunks_to_body(chunks);
+        received.extend_from_slice(&body);
+        if is_complete {
+            self.body_size = Some(body.len());
         }
     }
 
     fn wanted(&self) -> usize {
         self.body_size.unwrap_or(usize::MAX).min(MAX_REFUSAL_BODY)
+    }
+}
+
+/// The body in `chunks` as far as it came, and whether it is complete. What
+/// is no chunk ends it.
+fn chunks_to_body(mut chunks: &[u8]) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    loop {
+        match httparse::parse_chunk_size(chunks) {
+            Ok(httparse::Status::Complete((_, 0))) | Err(_) => return (body, true),
+            Ok(httparse::Status::Partial) => return (body, false),
+            Ok(httparse::Status::Complete((start, size))) => {
+                let rest = &chunks[start..];
+                let size = usize::try_from(size).unwrap_or(usize::MAX);
+                if rest.len() < size.saturating_add(2) {
+                    body.extend_from_slice(&rest[..rest.len().min(size)]);
+                    return (body, false);
+                }
+                body.extend_from_slice(&rest[..size]);
+                chunks = &rest[size + 2..];
+            }
+        }
     }
 }
 

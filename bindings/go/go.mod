@@ -1,0 +1,3 @@
+module libwsc/wsc
+
+go 1.19

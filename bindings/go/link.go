@@ -1,0 +1,6 @@
+//go:build !wsc_static
+
+package wsc
+
+// #cgo pkg-config: wsc
+import "C"

@@ -1,0 +1,334 @@
+package wsc
+
+/*
+#include <poll.h>
+#include <stdlib.h>
+#include "wsc.h"
+
+#define WSCGO_BATCH 256
+
+// In C memory, so that a poll passes no Go pointer.
+typedef struct {
+    size_t count;
+    // Whether the loop has more to do.
+    int more;
+    wsc_event_t events[WSCGO_BATCH];
+} wscgo_batch_t;
+
+// Polls, and asks the descriptor whether it is still readable: Go's poller
+// reports changes only, and work that is left over may be none.
+static wsc_status_t wscgo_poll(wsc_loop_t *loop, wscgo_batch_t *batch)
+{
+    wsc_status_t status;
+
+    batch->count = 0;
+    status = wsc_loop_poll(loop, batch->events, WSCGO_BATCH, 0, &batch->count);
+    batch->more = batch->count == WSCGO_BATCH;
+    if (status == WSC_OK && !batch->more) {
+        struct pollfd fd = {wsc_loop_fd(loop), POLLIN, 0};
+        batch->more = poll(&fd, 1, 0) > 0;
+    }
+    return status;
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// linger is how long a loop without connections is kept: a program that dials
+// again and again should not start a thread and read the trust store each time.
+const linger = 10 * time.Second
+
+// shared is the loop of all connections.
+var shared struct {
+	mu    sync.Mutex
+	loop  *loop
+	users int
+	timer *time.Timer
+}
+
+// A loop polls one loop of the library and gives its events to the connections.
+type loop struct {
+	native  *C.wsc_loop_t
+	batch   *C.wscgo_batch_t
+	file    *os.File // a duplicate of the loop's descriptor, for Go's poller
+	stop    atomic.Bool
+	stopped chan struct{}
+
+	mu    sync.Mutex
+	conns map[uint64]*Conn
+
+	// Of the polling goroutine.
+	messages []message
+	slab     []byte
+}
+
+// useLoop gives the shared loop to one more connection.
+func useLoop() (*loop, error) {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.timer != nil {
+		shared.timer.Stop()
+		shared.timer = nil
+	}
+	if shared.loop == nil {
+		l, err := newLoop()
+		if err != nil {
+			return nil, err
+		}
+		shared.loop = l
+		shared.users = 0
+	}
+	shared.users++
+	return shared.loop, nil
+}
+
+// leave takes back useLoop.
+func (l *loop) leave() {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.loop != l {
+		return
+	}
+	shared.users--
+	if shared.users == 0 {
+		shared.timer = time.AfterFunc(linger, CloseIdle)
+	}
+}
+
+// CloseIdle frees the loop that connections share, if there is no connection: its
+// goroutine, its thread and its descriptors. Without it that happens some seconds
+// after the last connection ended. The next Dial makes a new loop.
+func CloseIdle() {
+	if l := stopIdle(); l != nil {
+		// Not under the lock, which a loop that fails takes.
+		<-l.stopped
+	}
+}
+
+// stopIdle asks the shared loop to end, unless it is in use.
+func stopIdle() *loop {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.loop == nil || shared.users > 0 {
+		return nil
+	}
+	if shared.timer != nil {
+		shared.timer.Stop()
+		shared.timer = nil
+	}
+	l := shared.loop
+	shared.loop = nil
+	l.stop.Store(true)
+	C.wsc_loop_wake(l.native)
+	return l
+}
+
+// Version tells the version of the library, such as "0.1.0".
+func Version() string { return C.GoString(C.wsc_version()) }
+
+func newLoop() (*loop, error) {
+	if abi := C.wsc_abi_version(); abi != C.WSC_ABI_VERSION {
+		return nil, fmt.Errorf("libwsc %s has ABI %d, this package was built for %d",
+			Version(), abi, int(C.WSC_ABI_VERSION))
+	}
+	l := &loop{stopped: make(chan struct{}), conns: make(map[uint64]*Conn)}
+	if err := statusError(C.wsc_loop_new(C.WSC_CALLBACKS_ON_DISPATCH, &l.native)); err != nil {
+		return nil, err
+	}
+	if err := l.watch(); err != nil {
+		C.wsc_loop_free(l.native)
+		return nil, err
+	}
+	l.batch = (*C.wscgo_batch_t)(C.calloc(1, C.sizeof_wscgo_batch_t))
+	raw, err := l.file.SyscallConn()
+	if err != nil {
+		l.free()
+		return nil, err
+	}
+	go l.run(raw)
+	return l, nil
+}
+
+// watch duplicates the loop's descriptor for Go's poller, which closes what it has.
+func (l *loop) watch() error {
+	fd, _, errno := syscall.Syscall(syscall.SYS_FCNTL,
+		uintptr(C.wsc_loop_fd(l.native)), syscall.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return os.NewSyscallError("fcntl", errno)
+	}
+	// os.NewFile leaves a blocking descriptor out of the poller.
+	if err := syscall.SetNonblock(int(fd), true); err != nil {
+		syscall.Close(int(fd))
+		return os.NewSyscallError("fcntl", err)
+	}
+	l.file = os.NewFile(fd, "wsc loop")
+	return nil
+}
+
+// free ends in the order that the library asks for: the duplicate first.
+func (l *loop) free() {
+	l.file.Close()
+	C.wsc_loop_free(l.native)
+	C.free(unsafe.Pointer(l.batch))
+}
+
+// run is the goroutine of the loop. It waits in Go's poller, and holds a thread
+// only while there is work.
+func (l *loop) run(raw syscall.RawConn) {
+	defer close(l.stopped)
+	defer l.free()
+	var failure error
+	err := raw.Read(func(uintptr) bool {
+		for !l.stop.Load() {
+			if failure = statusError(C.wscgo_poll(l.native, l.batch)); failure != nil {
+				return true
+			}
+			l.deliver(unsafe.Slice(&l.batch.events[0], int(l.batch.count)))
+			if l.batch.more == 0 {
+				return l.stop.Load()
+			}
+		}
+		return true
+	})
+	if failure == nil {
+		failure = err
+	}
+	if failure != nil {
+		l.fail(failure)
+	}
+}
+
+// fail ends every connection, because the loop can serve them no more.
+func (l *loop) fail(reason error) {
+	shared.mu.Lock()
+	if shared.loop == l {
+		shared.loop = nil
+	}
+	shared.mu.Unlock()
+	l.mu.Lock()
+	conns := l.conns
+	l.conns = nil
+	l.mu.Unlock()
+	for _, c := range conns {
+		c.end(reason, reason)
+	}
+}
+
+// start makes a connection known to the loop and connects it.
+func (l *loop) start(c *Conn) error {
+	l.mu.Lock()
+	if l.conns == nil {
+		l.mu.Unlock()
+		return &Error{Status: StatusState}
+	}
+	l.conns[c.id] = c
+	l.mu.Unlock()
+	return statusError(C.wsc_conn_connect(c.native))
+}
+
+// forget takes a connection from the loop.
+func (l *loop) forget(c *Conn) {
+	l.mu.Lock()
+	delete(l.conns, c.id)
+	l.mu.Unlock()
+	l.leave()
+}
+
+func (l *loop) find(id C.uint64_t) *Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.conns[uint64(id)]
+}
+
+// deliver gives a batch of events to the connections they belong to.
+func (l *loop) deliver(events []C.wsc_event_t) {
+	for len(events) > 0 {
+		n := 1
+		for n < len(events) && events[n].conn_id == events[0].conn_id {
+			n++
+		}
+		if c := l.find(events[0].conn_id); c != nil {
+			l.deliverTo(c, events[:n])
+		}
+		events = events[n:]
+	}
+}
+
+// deliverTo copies messages before it takes the connection's lock, and takes it
+// once for all messages in a row.
+func (l *loop) deliverTo(c *Conn, events []C.wsc_event_t) {
+	for i := range events {
+		event := &events[i]
+		if event._type == C.WSC_EVENT_MESSAGE {
+			if !c.closed.Load() {
+				typ := MessageType(event.message_type)
+				l.messages = append(l.messages, message{typ, l.copy(events[i:])})
+			}
+			continue
+		}
+		l.handOver(c)
+		c.handle(event)
+	}
+	l.handOver(c)
+	l.slab = nil
+}
+
+// handOver gives the copied messages to their connection.
+func (l *loop) handOver(c *Conn) {
+	if len(l.messages) == 0 {
+		return
+	}
+	c.push(l.messages)
+	for i := range l.messages {
+		l.messages[i] = message{}
+	}
+	l.messages = l.messages[:0]
+}
+
+const (
+	// Payloads up to smallPayload share an allocation of at most slabSize, so that
+	// a burst of small messages costs few; one that the user keeps holds no more.
+	smallPayload = 512
+	slabSize     = 4096
+)
+
+// copy copies the payload of the first event out of the library's memory.
+func (l *loop) copy(events []C.wsc_event_t) []byte {
+	n := int(events[0].len)
+	data := unsafe.Slice((*byte)(events[0].data), n)
+	if n > smallPayload {
+		return append([]byte(nil), data...) // not zeroed first
+	}
+	if l.slab == nil || len(l.slab) < n {
+		l.slab = make([]byte, sizeOfSlab(events))
+	}
+	payload := l.slab[:n:n]
+	l.slab = l.slab[n:]
+	copy(payload, data)
+	return payload
+}
+
+// sizeOfSlab is what the small messages among the events need together.
+func sizeOfSlab(events []C.wsc_event_t) int {
+	size := 0
+	for i := range events {
+		n := int(events[i].len)
+		if events[i]._type != C.WSC_EVENT_MESSAGE || n > smallPayload {
+			continue
+		}
+		if size+n > slabSize {
+			break
+		}
+		size += n
+	}
+	return size
+}
