@@ -112,6 +112,10 @@ const (
 	StatusUTF8        Status = C.WSC_ERR_UTF8         // the text is not UTF-8
 	StatusTooBig      Status = C.WSC_ERR_TOO_BIG
 	StatusMode        Status = C.WSC_ERR_MODE
+	StatusFile        Status = C.WSC_ERR_FILE         // a file cannot be read
+	StatusPEM         Status = C.WSC_ERR_PEM          // a certificate or key is malformed
+	StatusPassphrase  Status = C.WSC_ERR_PASSPHRASE   // a key's passphrase is wrong
+	StatusKeyMismatch Status = C.WSC_ERR_KEY_MISMATCH // a key is not the certificate's
 )
 
 // State and flow.
@@ -127,19 +131,29 @@ const (
 
 // Network.
 const (
-	StatusDNS         Status = C.WSC_ERR_DNS         // the host name could not be resolved
-	StatusRefused     Status = C.WSC_ERR_REFUSED     // the host refused the connection
-	StatusUnreachable Status = C.WSC_ERR_UNREACHABLE // the network or host is unreachable
-	StatusReset       Status = C.WSC_ERR_RESET       // the connection was reset
-	StatusClosed      Status = C.WSC_ERR_CLOSED      // TCP ended without a close frame
-	StatusIO          Status = C.WSC_ERR_IO          // any other error of the socket
-	StatusSystem      Status = C.WSC_ERR_SYSTEM      // no descriptor, thread or memory left
+	StatusDNS           Status = C.WSC_ERR_DNS            // the host name could not be resolved
+	StatusRefused       Status = C.WSC_ERR_REFUSED        // the host refused the connection
+	StatusUnreachable   Status = C.WSC_ERR_UNREACHABLE    // the network or host is unreachable
+	StatusReset         Status = C.WSC_ERR_RESET          // the connection was reset
+	StatusClosed        Status = C.WSC_ERR_CLOSED         // TCP ended without a close frame
+	StatusIO            Status = C.WSC_ERR_IO             // any other error of the socket
+	StatusSystem        Status = C.WSC_ERR_SYSTEM         // no descriptor, thread or memory left
+	StatusProxy         Status = C.WSC_ERR_PROXY          // the proxy refused
+	StatusProxyAuth     Status = C.WSC_ERR_PROXY_AUTH     // the proxy wants other credentials
+	StatusProxyProtocol Status = C.WSC_ERR_PROXY_PROTOCOL // the proxy's answer makes no sense
 )
 
 // TLS.
 const (
-	StatusTLS         Status = C.WSC_ERR_TLS
-	StatusCertificate Status = C.WSC_ERR_CERTIFICATE // the certificate was not accepted
+	StatusTLS                   Status = C.WSC_ERR_TLS
+	StatusCertificate           Status = C.WSC_ERR_CERTIFICATE             // the certificate was not accepted
+	StatusCertificateExpired    Status = C.WSC_ERR_CERTIFICATE_EXPIRED     // it is not valid now
+	StatusCertificateSelfSigned Status = C.WSC_ERR_CERTIFICATE_SELF_SIGNED // nobody vouches for it
+	StatusCertificateIssuer     Status = C.WSC_ERR_CERTIFICATE_ISSUER      // its issuer is not trusted
+	StatusCertificateName       Status = C.WSC_ERR_CERTIFICATE_NAME        // it is for another name
+	StatusCertificateRevoked    Status = C.WSC_ERR_CERTIFICATE_REVOKED     // it was revoked
+	StatusPin                   Status = C.WSC_ERR_PIN                     // it is none of those pinned
+	StatusTLSVersion            Status = C.WSC_ERR_TLS_VERSION             // no version in common
 )
 
 // HTTP and WebSocket.
@@ -154,6 +168,7 @@ const (
 	StatusProtocol            Status = C.WSC_ERR_PROTOCOL             // the server violated the protocol
 	StatusMessageTooBig       Status = C.WSC_ERR_MESSAGE_TOO_BIG      // a message exceeds the read limit
 	StatusPeerUTF8            Status = C.WSC_ERR_PEER_UTF8            // the server sent text that is not UTF-8
+	StatusRedirect            Status = C.WSC_ERR_REDIRECT             // a redirect cannot be followed
 )
 
 // StatusPanic is a bug in the library.

@@ -511,7 +511,7 @@ impl From<native_tls::Error> for Failure {
         let is_version = |reason: &&str| {
             matches!(
                 *reason,
-                "unsupported protocol" | "wrong version number" | "tlsv1 alert protocol version"
+                "unsupported protocol" | "tlsv1 alert protocol version"
             )
         };
         let status = match reasons.iter().any(is_version) {
