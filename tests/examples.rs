@@ -69,8 +69,7 @@ fn run(example: &str, libraries: &[&str], arguments: &[&str], input: &str) -> Ou
     // An example that ended without reading its input is judged by what it printed.
     let _taken = stdin.write_all(input.as_bytes());
     drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    output
+    child.wait_with_output().unwrap()
 }
 
 /// What an example that succeeds prints.

@@ -3,12 +3,12 @@
 
 mod support;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::*;
 use wsc::connection::Connection;
-use wsc::event::{EventKind, EventType};
+use wsc::event::EventType;
 use wsc::event_loop::{Callbacks, Loop};
 
 // a burst by another thread while the host waits without a timeout
