@@ -1,0 +1,897 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Wsc\Workerman;
+
+use Workerman\Timer;
+use Workerman\Worker;
+use Wsc\Adapter\Workerman as Adapter;
+use Wsc\Connection;
+use Wsc\Counter;
+use Wsc\Exception\ForkedException;
+use Wsc\Exception\InvalidArgumentException;
+use Wsc\Exception\WscException;
+use Wsc\Internal\Event;
+use Wsc\Internal\EventLoop;
+use Wsc\Internal\EventType;
+use Wsc\Internal\Failure;
+use Wsc\Internal\Messages;
+use Wsc\Internal\NativeConnection;
+use Wsc\Phase;
+use Wsc\Status;
+use Wsc\Workerman\Internal\Attempt;
+use Wsc\Workerman\Internal\Installed;
+use Wsc\Workerman\Internal\RawFrames;
+use Wsc\Workerman\Internal\SocketContext;
+
+/**
+ * Workerman's AsyncTcpConnection with its ws:// (and wss://) done by libwsc.
+ *
+ * Properties, methods, callbacks and their order are Workerman's, of the version that is installed; the
+ * package's README lists what differs. Addresses of other schemes are left to Workerman's own code.
+ *
+ * Callbacks are given more than Workerman gives them; they need not declare it:
+ *
+ *     onMessage($connection, string $data, \Wsc\MessageType $type)
+ *     onClose($connection, int $code, string $reason, bool $clean, int $unsent)
+ *     onError($connection, int $code, string $text, \Wsc\Status $why, \Wsc\Phase $when, int $httpStatus)
+ *     onWebSocketClose($connection, string $payload)
+ *
+ * An attempt has a NativeConnection of its own. Nothing of an attempt that was given up can therefore
+ * turn up in the next one.
+ */
+#[\AllowDynamicProperties]
+class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
+{
+    /** onError: no connection to the server. */
+    public const CONNECT_FAIL = 1;
+
+    /** onError: a message was not accepted for sending. The connection stays as it is. */
+    public const SEND_FAIL = 2;
+
+    /** onError: TLS failed, the certificate for instance. */
+    public const TLS_FAIL = Connection::TLS_FAIL;
+
+    /** onError: the server did not accept the handshake as a WebSocket server does. */
+    public const HANDSHAKE_FAIL = Connection::HANDSHAKE_FAIL;
+
+    /** onError: the library ended the open connection: breach of the protocol, too big a message, silence. */
+    public const SESSION_FAIL = Connection::SESSION_FAIL;
+
+    private const PING = "\x89";
+    private const PONG = "\x8a";
+
+    /** Bytes of paths that URLs must have encoded, and that Workerman sends as they are. */
+    private const NOT_IN_URL = '/[^!$%&\'()*+,\-.\/0-9:;=?@A-Z_a-z~\[\]]/';
+
+    /** Request headers that the library writes itself. Programs copy them out of their browsers. */
+    private const OWN_HEADERS = [
+        'connection', 'upgrade', 'content-length', 'transfer-encoding', 'sec-websocket-key',
+        'sec-websocket-version', 'sec-websocket-extensions', 'sec-websocket-accept',
+    ];
+
+    /** What `$reportAllFailures` is at first. */
+    public static bool $defaultReportAllFailures = true;
+
+    /**
+     * Whether onError is told TLS_FAIL, HANDSHAKE_FAIL and SESSION_FAIL, which Workerman does not know.
+     * If not, the text goes to the standard output, as Workerman's does.
+     */
+    public bool $reportAllFailures;
+
+    // Parents of some versions declare these, without types; so do we.
+
+    /** @var callable|null */
+    public $onWebSocketConnect = null;
+
+    /** @var callable|null */
+    public $onWebSocketPing = null;
+
+    /** @var callable|null */
+    public $onWebSocketPong = null;
+
+    /** @var callable|null */
+    public $onWebSocketClose = null;
+
+    /** @var string|null a BINARY_TYPE_*; or "\x89", "\x8a": pings, pongs */
+    public $websocketType = "\x81";
+
+    /** @var float|int|string|null seconds between pings; empty: none */
+    public $websocketPingInterval = null;
+
+    /** @var string|null */
+    public $websocketOrigin = null;
+
+    /** @var string|null subprotocols to offer, separated by commas */
+    public $websocketClientProtocol = null;
+
+    /** Seconds that a ping's answer may take, INF for any time. This and the settings below: null is the default. */
+    public ?float $pongTimeout = null;
+
+    /** Seconds for DNS, TCP and TLS together. */
+    public ?float $connectTimeout = null;
+
+    /** Seconds for the server's answer to the upgrade request. */
+    public ?float $handshakeTimeout = null;
+
+    /** Seconds that the server may take to answer `close`. */
+    public ?float $closeTimeout = null;
+
+    /** The largest response head, in bytes. */
+    public ?int $maxHeaderSize = null;
+
+    /** The process whose end is watched. */
+    private static int $watched = 0;
+
+    /** Everything private in one property: programs give the connection properties of their own. */
+    private readonly Attempt $wsc;
+
+    /**
+     * @param mixed $remoteAddress ws:// or wss://, or what Workerman's own class takes
+     * @param array<mixed> $socketContext as for stream_context_create
+     */
+    public function __construct(mixed $remoteAddress, array $socketContext = [])
+    {
+        $address = \is_string($remoteAddress) ? $remoteAddress : '';
+        $isSecure = \strncasecmp($address, 'wss://', 6) === 0;
+        $this->wsc = new Attempt();
+        $this->wsc->isWebSocket = $isSecure || \strncasecmp($address, 'ws://', 5) === 0;
+        $this->reportAllFailures = self::$defaultReportAllFailures;
+        if ($this->wsc->isWebSocket) {
+            $remoteAddress = 'ws' . \substr($address, $isSecure ? 3 : 2);
+        }
+        parent::__construct($remoteAddress, $socketContext);
+        if ($isSecure) {
+            $this->transport = 'ssl';
+        }
+        $this->context ??= new \stdClass();
+        if ($this->wsc->isWebSocket && Worker::$globalEvent !== null) {
+            // The earlier the stream is opened, the lower its number: select takes none above 1023.
+            Adapter::attach();
+        }
+    }
+
+    /**
+     * Opens the connection, without waiting. Does nothing if it is open or opening.
+     *
+     * @throws WscException an InvalidArgumentException names the setting that cannot be used; a
+     *     StateException says that there is no event loop
+     */
+    public function connect(): void
+    {
+        if (!$this->wsc->isWebSocket) {
+            parent::connect();
+            return;
+        }
+        $status = $this->{Installed::property('status')};
+        if (!\in_array($status, [self::STATUS_INITIAL, self::STATUS_CLOSING, self::STATUS_CLOSED], true)) {
+            return;
+        }
+        Adapter::attach();
+        self::watchEnd();
+        if ($status !== self::STATUS_INITIAL) {
+            $this->retire();
+        }
+        $this->cancelReconnect();
+        $port = Installed::property('remotePort');
+        if (!$this->$port) {
+            $this->$port = $this->transport === 'ssl' ? 443 : 80;
+            $this->{Installed::property('remoteAddress')} = "{$this->getRemoteHost()}:{$this->$port}";
+        }
+        $native = $this->native();
+        $this->configure($native);
+        $native->connect();
+        $this->wsc->loop?->queue->register($native->id, $this->receive(...));
+        $this->{Installed::property('connectStartTime')} = \microtime(true);
+        if (\property_exists($this, 'eventLoop')) {
+            $this->eventLoop ??= Worker::$globalEvent;
+        }
+        static::$connections[$this->{Installed::property('realId')}] = $this;
+        $this->resetContext();
+        $this->enter(self::STATUS_CONNECTING);
+    }
+
+    /**
+     * Opens the connection again, now or later. The attempt that is under way, if any, ends without onClose.
+     *
+     * @param mixed $after seconds, fractions too
+     *
+     * @throws WscException
+     */
+    public function reconnect(mixed $after = 0): void
+    {
+        if (!$this->wsc->isWebSocket) {
+            parent::reconnect($after);
+            return;
+        }
+        if (!\is_numeric($after)) {
+            throw new \TypeError('reconnect(): the time to wait must be a number');
+        }
+        $this->cancelReconnect();
+        if ($this->{Installed::property('status')} !== self::STATUS_INITIAL) {
+            $this->retire();
+        }
+        $this->enter(self::STATUS_INITIAL);
+        static::$connections[$this->{Installed::property('realId')}] = $this;
+        if ($after > 0) {
+            $timer = Timer::add((float) $after, function (): void {
+                $this->wsc->delay = false;
+                $this->connect();
+            }, null, false);
+            $this->wsc->delay = \is_int($timer) ? $timer : false;
+        } else {
+            $this->connect();
+        }
+    }
+
+    public function cancelReconnect(): void
+    {
+        if (!$this->wsc->isWebSocket) {
+            parent::cancelReconnect();
+        } elseif ($this->wsc->delay !== false) {
+            Timer::del($this->wsc->delay);
+            $this->wsc->delay = false;
+        }
+    }
+
+    /**
+     * Sends a message, or queues it. The frame's type is that of websocketType.
+     *
+     * @param mixed $sendBuffer
+     * @param mixed $raw whether it consists of WebSocket frames already
+     *
+     * @return bool|null true: the kernel has it; null: it waits; false: it was not accepted
+     *
+     * @throws WscException an InvalidArgumentException for a websocketType or raw data that the library cannot send
+     */
+    public function send(mixed $sendBuffer, mixed $raw = false): ?bool
+    {
+        if (!$this->wsc->isWebSocket) {
+            return parent::send($sendBuffer, $raw);
+        }
+        if (!$this->wsc->accepting) {
+            return false;
+        }
+        if (!\is_string($sendBuffer)) {
+            if ($sendBuffer !== null && !\is_scalar($sendBuffer) && !$sendBuffer instanceof \Stringable) {
+                throw new \TypeError('send(): the message must be a string');
+            }
+            $sendBuffer = (string) $sendBuffer;
+        }
+        if (!$raw) {
+            return $this->sendFrame($this->websocketType ?? Ws::BINARY_TYPE_BLOB, $sendBuffer);
+        }
+        $frames = RawFrames::parse($sendBuffer);
+        if ($frames === null) {
+            throw new InvalidArgumentException('send(): the raw data is not made of whole frames', Status::Invalid);
+        }
+        $result = true;
+        foreach ($frames as [$type, $payload]) {
+            $sent = $this->sendFrame($type, $payload);
+            if ($sent === false) {
+                return false;
+            }
+            $result = $sent === null ? null : $result;
+        }
+        return $result;
+    }
+
+    /**
+     * Sends what is queued, then closes with the WebSocket close handshake; onClose follows. While the
+     * connection is not open yet, it is `destroy`.
+     *
+     * @param mixed $data a last message
+     * @param mixed $raw as for `send`
+     * @param int $code 1000 or 3000 to 4999, 0 for none
+     * @param string $reason UTF-8, at most 123 bytes
+     *
+     * @throws WscException
+     */
+    public function close(mixed $data = null, mixed $raw = false, int $code = 1000, string $reason = ''): void
+    {
+        if (!$this->wsc->isWebSocket) {
+            parent::close($data, $raw);
+            return;
+        }
+        $this->shut($data, $raw, self::STATUS_CLOSING, $code, $reason);
+    }
+
+    /**
+     * `close` that waits for the server no longer than lingerTimeout.
+     *
+     * @throws WscException
+     */
+    public function end(mixed $data = null, mixed $raw = false): void
+    {
+        if (!$this->wsc->isWebSocket) {
+            parent::end($data, $raw);
+            return;
+        }
+        if (!$this->shut($data, $raw, Installed::status('ENDING', 'CLOSING'), 1000, '')) {
+            return;
+        }
+        $this->wsc->delay = Timer::add(\max(0.001, $this->lingerTimeout ?? 1.0), function (): void {
+            $this->wsc->delay = false;
+            $this->destroy();
+        }, null, false);
+    }
+
+    /**
+     * Ends the connection at once, without handshake. onClose is called before this returns.
+     */
+    public function destroy(): void
+    {
+        if (!$this->wsc->isWebSocket) {
+            parent::destroy();
+            return;
+        }
+        if ($this->{Installed::property('status')} === self::STATUS_CLOSED) {
+            return;
+        }
+        $unsent = $this->unsent();
+        $this->finish(1006, '', false, $unsent);
+    }
+
+    public function pauseRecv(): void
+    {
+        if (!$this->wsc->isWebSocket) {
+            parent::pauseRecv();
+            return;
+        }
+        $this->wsc->paused = true;
+        $this->wsc->native?->pauseRecv();
+        if ($this->wsc->native !== null) {
+            $this->wsc->loop?->queue->hold($this->wsc->native->id);
+        }
+    }
+
+    /**
+     * What was held back is delivered by the event loop, not before this returns.
+     */
+    public function resumeRecv(): void
+    {
+        if (!$this->wsc->isWebSocket) {
+            parent::resumeRecv();
+            return;
+        }
+        $this->wsc->paused = false;
+        if ($this->wsc->native === null || $this->wsc->loop === null) {
+            return;
+        }
+        $this->wsc->native->resumeRecv();
+        $this->wsc->loop->queue->release($this->wsc->native->id);
+        if (!$this->wsc->loop->queue->isEmpty()) {
+            $this->wsc->loop->native->wake();
+        }
+    }
+
+    public function getLocalAddress(): string
+    {
+        if (!$this->wsc->isWebSocket) {
+            return parent::getLocalAddress();
+        }
+        return $this->wsc->native !== null && $this->hasSocket() ? $this->wsc->native->localAddress() : '';
+    }
+
+    public function getSendBufferQueueSize(): int
+    {
+        return $this->wsc->isWebSocket ? $this->wsc->native?->bufferedAmount() ?? 0 : parent::getSendBufferQueueSize();
+    }
+
+    public function bufferIsEmpty(): bool
+    {
+        return $this->wsc->isWebSocket ? $this->getSendBufferQueueSize() === 0 : parent::bufferIsEmpty();
+    }
+
+    /**
+     * The attempt's connection in the library, made when it is first needed: never before the fork.
+     *
+     * @throws WscException
+     */
+    private function native(): NativeConnection
+    {
+        if ($this->wsc->native === null) {
+            $loop = EventLoop::get();
+            $native = new NativeConnection($loop->native, 'ws://localhost/');
+            $this->limitMessages($native, \PHP_INT_MAX);
+            $this->wsc->accepted = $this->wsc->queued = 0;
+            $this->wsc->automaticPong = true;
+            // Makes the library tell when the queue is empty after every time that it is not.
+            $native->setSize('wsc_conn_set_send_queue_limit', 1, 'maxSendBufferSize');
+            $this->wsc->drainIsTold = false;
+            if ($this->wsc->paused) {
+                $native->pauseRecv();
+            }
+            $this->wsc->loop = $loop;
+            $this->wsc->native = $native;
+        }
+        return $this->wsc->native;
+    }
+
+    /**
+     * @throws WscException
+     */
+    private function configure(NativeConnection $native): void
+    {
+        $tls = match ($this->transport) {
+            'ssl' => true,
+            'tcp' => false,
+            default => throw new InvalidArgumentException('transport: neither "tcp" nor "ssl"', Status::Invalid),
+        };
+        $host = $this->getRemoteHost();
+        $context = $this->{Installed::property('socketContext')};
+        SocketContext::check(\is_array($context) ? $context : [], $tls, $host);
+        SocketContext::checkProxies(['proxySocks5' => $this->proxySocks5 ?? null, 'proxyHttp' => $this->proxyHttp ?? null]);
+        $native->setUrl(\sprintf(
+            '%s://%s:%d%s',
+            $tls ? 'wss' : 'ws',
+            $host,
+            $this->{Installed::property('remotePort')},
+            \preg_replace_callback(
+                self::NOT_IN_URL,
+                static fn (array $match): string => \rawurlencode($match[0]),
+                \strtr($this->getRemoteURI(), ["\r" => '', "\n" => ''])
+            )
+        ));
+        $protocols = $this->setHeaders($native);
+        $native->setText('wsc_conn_set_origin', (string) $this->websocketOrigin, 'websocketOrigin');
+        $native->setText(
+            'wsc_conn_set_subprotocols',
+            (string) ($this->websocketClientProtocol ?? $protocols),
+            'websocketClientProtocol'
+        );
+        $native->setTime(
+            'wsc_conn_set_ping_interval',
+            empty($this->websocketPingInterval) ? \INF : (float) $this->websocketPingInterval,
+            'websocketPingInterval'
+        );
+        foreach (
+            [
+                'pongTimeout' => 'wsc_conn_set_pong_timeout',
+                'connectTimeout' => 'wsc_conn_set_connect_timeout',
+                'handshakeTimeout' => 'wsc_conn_set_handshake_timeout',
+                'closeTimeout' => 'wsc_conn_set_close_timeout',
+            ] as $property => $function
+        ) {
+            if ($this->$property !== null) {
+                $native->setTime($function, $this->$property, $property);
+            }
+        }
+        if ($this->maxHeaderSize !== null) {
+            $native->setSize('wsc_conn_set_max_header_size', $this->maxHeaderSize, 'maxHeaderSize');
+        }
+        $this->limitMessages($native, (int) $this->maxPackageSize);
+        $this->choosePong($native);
+    }
+
+    /**
+     * @return string|null the value of Sec-WebSocket-Protocol, which has a setting of its own
+     *
+     * @throws WscException
+     */
+    private function setHeaders(NativeConnection $native): ?string
+    {
+        $headers = $this->headers ?? [];
+        if (\is_string($headers)) {
+            $lines = $headers;
+            $headers = [];
+            foreach (\preg_split('/\r\n/', $lines, -1, \PREG_SPLIT_NO_EMPTY) ?: [] as $line) {
+                [$name, $value] = \explode(':', $line, 2) + ['', ''];
+                $headers[$name][] = $value;
+            }
+        }
+        $protocols = null;
+        $sent = [];
+        foreach ($headers as $name => $value) {
+            $lower = \strtolower((string) $name);
+            if ($lower === 'sec-websocket-protocol') {
+                $protocols = \implode(',', (array) $value);
+            } elseif (!\in_array($lower, self::OWN_HEADERS, true)) {
+                $sent[$name] = $value;
+            }
+        }
+        $native->setHeaders($sent);
+        return $protocols;
+    }
+
+    private function limitMessages(NativeConnection $native, int $bytes): void
+    {
+        $native->setSize('wsc_conn_set_max_message_size', $bytes, 'maxPackageSize');
+        $native->setSize('wsc_conn_set_max_frame_size', $bytes, 'maxPackageSize');
+    }
+
+    /**
+     * Whoever has onWebSocketPing answers pings himself.
+     */
+    private function choosePong(NativeConnection $native): void
+    {
+        $automatic = $this->onWebSocketPing === null;
+        if ($automatic !== $this->wsc->automaticPong) {
+            $native->setAutomaticPong($automatic);
+            $this->wsc->automaticPong = $automatic;
+        }
+    }
+
+    private function enter(int $status): void
+    {
+        $this->{Installed::property('status')} = $status;
+        $this->wsc->accepting = $status === self::STATUS_INITIAL || $status === self::STATUS_CONNECTING
+            || $status === self::STATUS_ESTABLISHED;
+    }
+
+    private function hasSocket(): bool
+    {
+        $status = $this->{Installed::property('status')};
+        return $status !== self::STATUS_INITIAL && $status !== self::STATUS_CONNECTING
+            && $status !== self::STATUS_CLOSED;
+    }
+
+    /**
+     * @throws WscException
+     */
+    private function sendFrame(string $type, string $payload): ?bool
+    {
+        $native = $this->wsc->native ?? $this->native();
+        if ($this->wsc->queued > 0) {
+            $this->wsc->queued = $native->bufferedAmount();
+            if ($this->wsc->queued >= $this->maxSendBufferSize) {
+                return $this->refuse(Status::QueueFull->value);
+            }
+            if (!$this->wsc->drainIsTold) {
+                // That was done by the first message, which the queue has been holding since.
+                $native->setSize('wsc_conn_set_send_queue_limit', \PHP_INT_MAX, 'maxSendBufferSize');
+                $this->wsc->drainIsTold = true;
+            }
+        }
+        if ($type === Ws::BINARY_TYPE_BLOB) {
+            $status = $native->sendText($payload);
+            ++$this->wsc->accepted;
+        } elseif ($type === Ws::BINARY_TYPE_ARRAYBUFFER) {
+            $status = $native->sendBinary($payload);
+            ++$this->wsc->accepted;
+        } elseif (!$this->wsc->open) {
+            return false;
+        } elseif ($type === self::PONG) {
+            $status = $native->pong($payload);
+        } elseif ($type === self::PING) {
+            $status = $native->ping($payload);
+        } else {
+            throw new InvalidArgumentException('websocketType: not a type that can be sent', Status::Invalid);
+        }
+        if ($status !== 0) {
+            if ($type === Ws::BINARY_TYPE_BLOB || $type === Ws::BINARY_TYPE_ARRAYBUFFER) {
+                --$this->wsc->accepted;
+            }
+            return $this->refuse($status);
+        }
+        $this->wsc->queued = $native->bufferedAmount();
+        if ($this->wsc->queued === 0) {
+            return $this->transport === 'ssl' || !$this->wsc->open ? null : true;
+        }
+        if ($this->wsc->queued >= $this->maxSendBufferSize) {
+            $this->call($this->onBufferFull);
+        }
+        return null;
+    }
+
+    /**
+     * Judges a message that the library did not accept.
+     *
+     * @return false
+     */
+    private function refuse(int $number): bool
+    {
+        $status = Status::of($number);
+        $text = match ($status) {
+            Status::QueueFull => 'send buffer full and drop package',
+            Status::State => 'client closed',
+            Status::Utf8 => 'the text is not UTF-8: set websocketType to Ws::BINARY_TYPE_ARRAYBUFFER for binary data',
+            Status::TooBig => $status->text(),
+            default => throw Failure::of($status, 'send()'),
+        };
+        ++self::$statistics['send_fail'];
+        $this->call($this->onError, self::SEND_FAIL, $text, $status, Phase::Open, 0);
+        return false;
+    }
+
+    /**
+     * @return bool whether onClose is yet to come
+     *
+     * @throws WscException
+     */
+    private function shut(mixed $data, mixed $raw, int $status, int $code, string $reason): bool
+    {
+        $this->cancelReconnect();
+        if (!$this->wsc->accepting) {
+            return false;
+        }
+        if ($data !== null) {
+            $this->send($data, $raw);
+        }
+        if ($this->wsc->native === null || !$this->wsc->open) {
+            $this->destroy();
+            return false;
+        }
+        $this->wsc->native->close($code, $reason);
+        $this->enter($status);
+        // Workerman does not call onMessage after `close` either.
+        $this->wsc->loop?->queue->discard($this->wsc->native->id);
+        return true;
+    }
+
+    private function unsent(): int
+    {
+        return $this->wsc->native === null ? 0 : $this->wsc->accepted - $this->wsc->native->counter(Counter::MessagesSent);
+    }
+
+    /**
+     * Parts with the attempt: no event of it comes any more.
+     */
+    private function retire(): void
+    {
+        $this->countBytes();
+        $this->wsc->earlierBytes = [$this->bytesRead, $this->bytesWritten];
+        if ($this->wsc->native !== null && $this->wsc->loop !== null) {
+            $this->wsc->loop->queue->unregister($this->wsc->native->id);
+            $this->wsc->loop->queue->discard($this->wsc->native->id);
+        }
+        $this->wsc->native = null;
+        $this->wsc->open = $this->wsc->paused = false;
+        $this->wsc->queued = 0;
+    }
+
+    private function finish(int $code, string $reason, bool $clean, int $unsent): void
+    {
+        $this->cancelReconnect();
+        $this->retire();
+        $this->enter(self::STATUS_CLOSED);
+        $this->call($this->onClose, $code, $reason, $clean, $unsent);
+        $status = $this->{Installed::property('status')};
+        if ($status === self::STATUS_CLOSED || $status === self::STATUS_INITIAL) {
+            $this->resetContext();
+        }
+        if ($status !== self::STATUS_CLOSED) {
+            return;
+        }
+        // The callbacks may refer to the connection, and would keep each other in memory.
+        $this->onMessage = $this->onClose = $this->onError = $this->onBufferFull = $this->onBufferDrain = null;
+        if (\property_exists($this, 'eventLoop')) {
+            $this->eventLoop = $this->errorHandler = null;
+        }
+        $id = $this->{Installed::property('realId')};
+        if ($this->worker) {
+            unset($this->worker->connections[$id]);
+            $this->worker = null;
+        }
+        unset(static::$connections[$id]);
+    }
+
+    private function resetContext(): void
+    {
+        unset($this->context->handshakeStep);
+        $this->context->websocketCurrentFrameLength = 0;
+        $this->context->websocketDataBuffer = $this->context->tmpWebsocketData = '';
+    }
+
+    private function countBytes(): void
+    {
+        if ($this->wsc->native !== null) {
+            $this->bytesRead = $this->wsc->earlierBytes[0] + $this->wsc->native->counter(Counter::BytesReceived);
+            $this->bytesWritten = $this->wsc->earlierBytes[1] + $this->wsc->native->counter(Counter::BytesSent);
+        }
+    }
+
+    /**
+     * Calls one of the callbacks that Workerman's connection calls.
+     */
+    private function call(?callable $callback, mixed ...$arguments): void
+    {
+        if ($callback !== null) {
+            try {
+                $callback($this, ...$arguments);
+            } catch (\Throwable $fault) {
+                Installed::handle($fault, $this, false);
+            }
+        }
+    }
+
+    /**
+     * Calls one of the callbacks that Workerman's protocol class calls.
+     */
+    private function callProtocol(?callable $callback, mixed ...$arguments): void
+    {
+        if ($callback !== null) {
+            try {
+                $callback($this, ...$arguments);
+            } catch (\Throwable $fault) {
+                Installed::handle($fault, $this, true);
+            }
+        }
+    }
+
+    private function receive(Event|Messages $item): void
+    {
+        $native = $this->wsc->native;
+        if ($native === null) {
+            return;
+        }
+        $this->countBytes();
+        $this->choosePong($native);
+        if ($item instanceof Messages) {
+            $this->deliver($item);
+            return;
+        }
+        switch ($item->type) {
+            case EventType::Connect:
+                $this->enter(self::STATUS_ESTABLISHED);
+                $this->{Installed::property('remoteAddress')} = $native->peerAddress();
+                $this->context->handshakeStep = 1;
+                $this->call($this->onConnect);
+                break;
+            case EventType::Handshake:
+                $this->shakeHands($item->data);
+                break;
+            case EventType::Ping:
+                if ($this->wsc->accepting && $this->onWebSocketPing !== null) {
+                    // It is how Workerman lets the callback answer.
+                    $type = $this->websocketType;
+                    $this->websocketType = self::PONG;
+                    $this->callProtocol($this->onWebSocketPing, $item->data);
+                    $this->websocketType = $type;
+                }
+                break;
+            case EventType::Pong:
+                if ($this->wsc->accepting) {
+                    $this->callProtocol($this->onWebSocketPong, $item->data);
+                }
+                break;
+            case EventType::BufferDrain:
+                $this->drained($native);
+                break;
+            case EventType::Error:
+                $this->fail($item);
+                break;
+            case EventType::Close:
+                $this->closed($item);
+                break;
+        }
+    }
+
+    private function deliver(Messages $item): void
+    {
+        $type = $item->type;
+        while (isset($item->payloads[$item->next])) {
+            $payload = $item->payloads[$item->next++];
+            ++self::$statistics['total_request'];
+            $onMessage = $this->onMessage;
+            if ($onMessage !== null && $this->wsc->accepting) {
+                try {
+                    $onMessage($this, $payload, $type);
+                } catch (\Throwable $fault) {
+                    Installed::handle($fault, $this, false);
+                }
+            }
+        }
+    }
+
+    private function shakeHands(string $head): void
+    {
+        $this->wsc->open = true;
+        if ($this->wsc->native !== null) {
+            // What is received has its limit now; what is sent has none in Workerman.
+            $this->limitMessages($this->wsc->native, \PHP_INT_MAX);
+        }
+        if (!$this->wsc->accepting) {
+            return;
+        }
+        $this->context->handshakeStep = 2;
+        if (Installed::isVersion4()) {
+            if ($this->transport === 'ssl') {
+                $this->call($this->onSslHandshake ?? null);
+            }
+            $protocol = (new \Wsc\Response($head))->getHeader('Sec-WebSocket-Protocol');
+            if ($protocol !== null) {
+                $this->websocketServerProtocol = $protocol;
+            }
+        }
+        $this->callProtocol($this->onWebSocketConnect, Installed::response($head));
+    }
+
+    private function drained(NativeConnection $native): void
+    {
+        $this->wsc->queued = $native->bufferedAmount();
+        if ($this->wsc->queued === 0 && $this->wsc->drainIsTold) {
+            $native->setSize('wsc_conn_set_send_queue_limit', 1, 'maxSendBufferSize');
+            $this->wsc->drainIsTold = false;
+        }
+        $this->call($this->onBufferDrain);
+    }
+
+    private function fail(Event $event): void
+    {
+        $code = match ($event->phase) {
+            Phase::Tls => self::TLS_FAIL,
+            Phase::Upgrade => self::HANDSHAKE_FAIL,
+            Phase::Open, Phase::Closing => self::SESSION_FAIL,
+            default => self::CONNECT_FAIL,
+        };
+        $text = $event->data;
+        if ($code === self::SESSION_FAIL && \in_array($event->status, [Status::Closed, Status::Reset, Status::Io], true)) {
+            // The connection is gone, which is onClose's to tell.
+            return;
+        }
+        if ($event->phase === Phase::Tcp) {
+            $text = \sprintf(
+                'connect %s fail after %s seconds: %s',
+                $this->getRemoteAddress(),
+                \round(\microtime(true) - $this->{Installed::property('connectStartTime')}, 4),
+                $text
+            );
+        }
+        if ($code > self::SEND_FAIL && !$this->reportAllFailures) {
+            Worker::safeEcho("$text\n");
+            return;
+        }
+        $this->enter(self::STATUS_CLOSING);
+        $this->call($this->onError, $code, $text, $event->status, $event->phase, $event->code);
+    }
+
+    private function closed(Event $event): void
+    {
+        $native = $this->wsc->native;
+        if ($event->status === Status::Ok && $event->code !== 1006 && $this->wsc->accepting) {
+            // It was the server that closed.
+            $this->enter(self::STATUS_CLOSING);
+            $this->callProtocol(
+                $this->onWebSocketClose,
+                $event->code === 1005 ? '' : \pack('n', $event->code) . $event->data
+            );
+        }
+        // The callback may have destroyed the connection, or begun a new attempt.
+        if ($this->wsc->native === $native) {
+            $this->finish($event->code, $event->data, $event->clean, $event->unsent);
+        }
+    }
+
+    /**
+     * Has the process's end close the connections that are still open, and say what it lost.
+     */
+    private static function watchEnd(): void
+    {
+        if (self::$watched === \getmypid()) {
+            return;
+        }
+        self::$watched = (int) \getmypid();
+        \register_shutdown_function(static function (): void {
+            if (self::$watched !== \getmypid()) {
+                return;
+            }
+            foreach (self::$connections as $connection) {
+                if ($connection instanceof self && $connection->wsc->native !== null) {
+                    $connection->leave($connection->wsc->native);
+                }
+            }
+        });
+    }
+
+    private function leave(NativeConnection $native): void
+    {
+        try {
+            $native->flush();
+            $native->close(1000, '');
+            $native->flush();
+        } catch (ForkedException) {
+            return;
+        }
+        $unsent = $this->unsent();
+        if ($unsent > 0) {
+            $text = \sprintf(
+                '%d accepted message(s) to %s were not sent before the process ended',
+                $unsent,
+                $this->getRemoteHost()
+            );
+            empty(Worker::$logFile) ? Worker::safeEcho("$text\n") : Worker::log($text);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Wsc\Workerman\Internal;
+
+use Wsc\Internal\EventLoop;
+use Wsc\Internal\NativeConnection;
+
+/**
+ * What an AsyncTcpConnection knows of its present attempt, or of the one that messages are queued for.
+ *
+ * @internal
+ */
+final class Attempt
+{
+    /** Whether it is libwsc that carries the connection. */
+    public bool $isWebSocket = false;
+
+    public ?EventLoop $loop = null;
+
+    public ?NativeConnection $native = null;
+
+    /** Whether the status lets `send` take messages. */
+    public bool $accepting = true;
+
+    /** Whether the handshake is done. */
+    public bool $open = false;
+
+    public bool $paused = false;
+
+    public bool $automaticPong = true;
+
+    /** Messages that were accepted. */
+    public int $accepted = 0;
+
+    /** Bytes that waited when it was last asked. */
+    public int $queued = 0;
+
+    /** Whether the library tells when the queue is empty again. */
+    public bool $drainIsTold = false;
+
+    /** @var array{int, int} bytes read and written by earlier attempts */
+    public array $earlierBytes = [0, 0];
+
+    /** The timer of a reconnect, or of `end`. */
+    public int|false $delay = false;
+}

@@ -1,0 +1,13 @@
+<?php
+
+/**
+ * The autoloader that the examples are given: the package, and the Workerman of WSC_TEST_FLAVOUR.
+ */
+
+declare(strict_types=1);
+
+require __DIR__ . '/../bootstrap.php';
+
+use Wsc\Tests\Workerman\Flavour;
+
+(Flavour::standIns() + Flavour::installed())[getenv('WSC_TEST_FLAVOUR')]->load();
