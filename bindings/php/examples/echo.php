@@ -19,8 +19,6 @@ use Wsc\Connection;
 use Wsc\Counter;
 use Wsc\Loop;
 
-const PATIENCE = 20.0;
-
 $rounds = 0;
 $finished = false;
 
@@ -66,7 +64,7 @@ $ws->onClose = function (Connection $ws, int $code, string $reason) use (&$round
 $ws->connect();
 
 // Loop::run() would do; this way a server that does not answer cannot keep the program.
-$end = microtime(true) + PATIENCE;
+$end = microtime(true) + 20;
 do {
     $left = $end - microtime(true);
 } while ($left > 0 && Loop::dispatch($left));

@@ -142,6 +142,8 @@ final class Connection
     /** @var (callable(self): mixed)|null after onBufferFull: everything was sent */
     public mixed $onBufferDrain = null;
 
+    private readonly EventLoop $loop;
+
     private readonly EventQueue $queue;
 
     private readonly NativeConnection $native;
@@ -156,9 +158,13 @@ final class Connection
      */
     public function __construct(string $url)
     {
-        $loop = EventLoop::get();
-        $this->queue = $loop->queue;
-        $this->native = new NativeConnection($loop->native, $url);
+        $this->loop = EventLoop::get();
+        $this->queue = $this->loop->queue;
+        $this->native = new NativeConnection($this->loop->native, $url);
+    }
+
+    private function __clone()
+    {
     }
 
     /**
@@ -334,7 +340,7 @@ final class Connection
     public function resumeRecv(): void
     {
         $this->native->resumeRecv();
-        $this->queue->release($this->native->id);
+        $this->loop->release($this->native->id);
     }
 
     /**

@@ -28,6 +28,10 @@ enum Status: int
     case Utf8 = 12;
     case TooBig = 13;
     case Mode = 14;
+    case Pem = 15;
+    case Passphrase = 16;
+    case KeyMismatch = 17;
+    case File = 18;
 
     // State and flow.
     case State = 20;
@@ -46,10 +50,20 @@ enum Status: int
     case Closed = 44;
     case Io = 45;
     case System = 46;
+    case Proxy = 47;
+    case ProxyAuth = 48;
+    case ProxyProtocol = 49;
 
     // TLS.
     case Tls = 60;
     case Certificate = 61;
+    case CertificateExpired = 62;
+    case CertificateSelfSigned = 63;
+    case CertificateIssuer = 64;
+    case CertificateName = 65;
+    case CertificateRevoked = 66;
+    case Pin = 67;
+    case TlsVersion = 68;
 
     // HTTP and WebSocket.
     case Http = 80;
@@ -62,6 +76,7 @@ enum Status: int
     case Protocol = 87;
     case MessageTooBig = 88;
     case PeerUtf8 = 89;
+    case Redirect = 90;
 
     // A fault of the library.
     case Panic = 100;

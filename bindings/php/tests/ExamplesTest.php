@@ -72,8 +72,26 @@ final class ExamplesTest extends TestCase
         self::assertSame(1, $script->status);
     }
 
-    private static function example(string $name, string $url): Script
+    public function testSelectSendsTheLinesOfItsInput(): void
     {
-        return new Script([dirname(__DIR__) . "/examples/$name.php", $url]);
+        $server = Server::echo();
+        $script = self::example('select', $server->url, "one\ntwo\n");
+
+        self::assertSame("recv: one\nrecv: two\n", $script->output);
+        self::assertSame(0, $script->status);
+    }
+
+    public function testSelectIsClosedByTheServer(): void
+    {
+        $server = Server::echo();
+        $script = self::example('select', $server->url, "close me\n");
+
+        self::assertSame('', $script->output);
+        self::assertSame(0, $script->status);
+    }
+
+    private static function example(string $name, string $url, string $input = ''): Script
+    {
+        return new Script([dirname(__DIR__) . "/examples/$name.php", $url], [], $input);
     }
 }

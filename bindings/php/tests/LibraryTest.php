@@ -164,12 +164,16 @@ final class LibraryTest extends TestCase
     private function copyPackage(): string
     {
         $package = "{$this->directory}/bindings/php";
-        mkdir("$package/src/Internal", 0777, true);
-        mkdir("$package/src/Exception");
-        foreach (['autoload.php', 'src/*.*', 'src/*/*.*'] as $pattern) {
-            foreach (glob(dirname(__DIR__) . "/$pattern") as $file) {
-                copy($file, $package . substr($file, strlen(dirname(__DIR__))));
-            }
+        mkdir($package, 0777, true);
+        copy(dirname(__DIR__) . '/autoload.php', "$package/autoload.php");
+        $entries = new \RecursiveIteratorIterator(
+            new \RecursiveDirectoryIterator(dirname(__DIR__) . '/src', \FilesystemIterator::SKIP_DOTS),
+            \RecursiveIteratorIterator::SELF_FIRST
+        );
+        mkdir("$package/src");
+        foreach ($entries as $entry) {
+            $target = "$package/src/{$entries->getSubPathname()}";
+            $entry->isDir() ? mkdir($target) : copy($entry->getPathname(), $target);
         }
         return $package;
     }

@@ -260,7 +260,10 @@ final class MessageTest extends TestCase
         Loop::run();
 
         self::assertFalse($result);
-        self::assertSame(['onError', Connection::SEND_FAIL, 'client closed', Status::State], array_slice($events[0], 0, 4));
+        self::assertSame(
+            ['onError', Connection::SEND_FAIL, 'client closed', Status::State],
+            array_slice($events[0], 0, 4)
+        );
         self::assertSame(Status::State, $after);
     }
 

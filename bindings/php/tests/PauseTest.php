@@ -55,6 +55,8 @@ final class PauseTest extends TestCase
             Loop::dispatch(0);
         }
         $ws->resumeRecv();
+        // Long enough for the library's thread to do whatever there is to do without the host.
+        usleep(50_000);
 
         self::assertTrue(self::streamIsReadable());
         Loop::dispatch(0);

@@ -152,7 +152,10 @@ final class ReconnectTest extends TestCase
     public function testReconnectInOnError(): void
     {
         $server = Server::start(static function (Listener $listener): void {
-            $listener->accept()->reset();
+            $refused = $listener->accept();
+            $refused->readRequest();
+            $refused->write("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+            $refused->end();
             $listener->acceptUpgraded();
             $listener->await();
         });

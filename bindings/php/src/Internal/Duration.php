@@ -29,6 +29,8 @@ final class Duration
     public static function milliseconds(float $seconds, string $subject): int
     {
         return match (true) {
+            // The timeout of every dispatch in another loop.
+            $seconds === 0.0 => 0,
             $seconds === \INF => self::FOREVER,
             $seconds >= 0.0 => (int) \min(\ceil($seconds * 1000), self::LONGEST),
             default => throw new InvalidArgumentException(

@@ -91,26 +91,43 @@ final class EventLoop
         return $this->queue->isActive();
     }
 
+    /**
+     * Delivers what the pause of a connection has held back, next time.
+     */
+    public function release(int $id): void
+    {
+        $this->queue->release($id);
+        $this->wakeForTheRest();
+    }
+
     private function step(int $milliseconds): void
     {
         $queue = $this->queue;
         if ($queue->isEmpty()) {
-            // Without a live connection the wait could have no end. The poll
-            // takes place all the same, for it lowers the stream's readiness.
-            $queue->load($this->native->poll($queue->isActive() ? $milliseconds : 0));
+            if ($milliseconds !== 0 && !$queue->isActive()) {
+                // The wait could have no end. The poll takes place all the
+                // same, for it lowers the stream's readiness.
+                $milliseconds = 0;
+            }
+            $queue->load($this->native->poll($milliseconds));
         } else {
             $this->native->requireOwner();
         }
-        if ($queue->hasSeveral() && \Fiber::getCurrent() !== null) {
+        if (\Fiber::getCurrent() !== null && $queue->hasSeveral()) {
             // A callback that suspends leaves here without the `finally`.
             $this->native->wake();
         }
         try {
             $queue->deliver();
         } finally {
-            if (!$queue->isEmpty()) {
-                $this->native->wake();
-            }
+            $this->wakeForTheRest();
+        }
+    }
+
+    private function wakeForTheRest(): void
+    {
+        if (!$this->queue->isEmpty()) {
+            $this->native->wake();
         }
     }
 }

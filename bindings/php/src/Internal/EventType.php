@@ -18,4 +18,5 @@ enum EventType: int
     case BufferDrain = 7;
     case Error = 8;
     case Close = 9;
+    case Reconnect = 10;
 }

@@ -7,13 +7,8 @@ namespace Wsc\Internal;
 use Wsc\MessageType;
 
 /**
- * Messages of one type that one connection received in a row, with a cursor:
- * those from the cursor on are waiting. In a flood they cost less together than
- * as an object each.
- *
- * Whoever takes a message moves the cursor before the user's callback runs, and
- * reads it anew afterwards: the callback may throw, suspend its Fiber, take
- * further messages itself, or have the waiting ones moved.
+ * Messages of one type that one connection received in a row: in a flood they
+ * cost less together than as an object each. Those from `next` on are waiting.
  *
  * @internal
  */

@@ -36,6 +36,8 @@ final class NativeLoop
 
     private readonly CData $count;
 
+    private readonly CData $countAddress;
+
     /** @var resource|null */
     private $stream = null;
 
@@ -57,6 +59,7 @@ final class NativeLoop
         $this->slots = $slots;
         $this->data = $data;
         $this->count = $this->ffi->new('size_t');
+        $this->countAddress = \FFI::addr($this->count);
         $handle = $this->ffi->new('wsc_loop_t *');
         Failure::check(
             $this->ffi->wsc_loop_new($this->ffi->WSC_CALLBACKS_ON_DISPATCH, \FFI::addr($handle)),
@@ -99,9 +102,11 @@ final class NativeLoop
     /**
      * Waits until there are events, at most so long, and copies them.
      *
+     * @return list<Event|Messages>
+     *
      * @throws WscException
      */
-    public function poll(int $milliseconds): Batch
+    public function poll(int $milliseconds): array
     {
         Failure::check(
             $this->ffi->wsc_loop_poll(
@@ -109,7 +114,7 @@ final class NativeLoop
                 $this->events,
                 self::BATCH,
                 $milliseconds,
-                \FFI::addr($this->count)
+                $this->countAddress
             ),
             'the event loop'
         );
@@ -125,7 +130,10 @@ final class NativeLoop
             // 0 unless it is a message.
             $type = $slot->message_type;
             if ($type === 0) {
-                $items[] = self::event($slot);
+                $event = self::event($slot);
+                if ($event !== null) {
+                    $items[] = $event;
+                }
                 $lastType = 0;
                 continue;
             }
@@ -139,7 +147,7 @@ final class NativeLoop
             $data = $fields[$i];
             $payloads[] = \FFI::string($data, $slot->len);
         }
-        return new Batch(\array_filter($items));
+        return $items;
     }
 
     /**

@@ -175,7 +175,8 @@ final class Peer
      */
     public function reset(): void
     {
-        socket_set_option(socket_import_stream($this->stream), SOL_SOCKET, SO_LINGER, ['l_onoff' => 1, 'l_linger' => 0]);
+        $socket = socket_import_stream($this->stream);
+        socket_set_option($socket, SOL_SOCKET, SO_LINGER, ['l_onoff' => 1, 'l_linger' => 0]);
         $this->end();
     }
 

@@ -16,15 +16,17 @@ final class Script
      * @param list<string> $arguments after "php"
      * @param array<string, string> $environment added to this process's; "" takes away
      */
-    public function __construct(array $arguments, array $environment = [])
+    public function __construct(array $arguments, array $environment = [], string $input = '')
     {
         $process = proc_open(
             [PHP_BINARY, ...$arguments],
-            [1 => ['pipe', 'w'], 2 => ['redirect', 1]],
+            [['pipe', 'r'], ['pipe', 'w'], ['redirect', 1]],
             $pipes,
             null,
             array_filter($environment + getenv(), static fn (string $value): bool => $value !== '')
         );
+        fwrite($pipes[0], $input);
+        fclose($pipes[0]);
         $this->output = stream_get_contents($pipes[1]);
         $this->status = proc_close($process);
     }

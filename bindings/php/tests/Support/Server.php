@@ -16,8 +16,11 @@ final class Server
 
     private bool $joined = false;
 
-    private function __construct(public readonly int $port, private readonly int $pid, private readonly Channel $channel)
-    {
+    private function __construct(
+        public readonly int $port,
+        private readonly int $pid,
+        private readonly Channel $channel
+    ) {
         $this->url = "ws://127.0.0.1:$port";
     }
 
