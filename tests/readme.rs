@@ -170,15 +170,16 @@ fn c_names_are_in_the_header() {
 fn names(text: &str) -> BTreeSet<String> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .filter(|word| word.starts_with("wsc_") || word.starts_with("WSC_"))
-        .filter(|word| !word.ends_with('_') && !ENVIRONMENT.contains(word))
+        .filter(|word| !word.ends_with('_') && !ELSEWHERE.contains(word))
         .map(str::to_owned)
         .collect()
 }
 
-/// Environment variables, which share the prefix.
-const ENVIRONMENT: [&str; 4] = [
+/// Environment variables and a build tag of Go, which share the prefix.
+const ELSEWHERE: [&str; 5] = [
     "WSC_BLESS",
     "WSC_ECHO_SERVER",
     "WSC_LIBRARY",
     "WSC_VALGRIND",
+    "wsc_static",
 ];

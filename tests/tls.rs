@@ -494,7 +494,7 @@ fn a_handshake_that_stalls_ends_at_its_deadline() {
         client.expect(EventType::Connect);
         server.accept().write("HTTP/1.1 400 Bad Request\r\n\r\n");
         let failure = client.failure();
-        assert_eq!(failure.status, Status::TlsVersion, "{}", failure.text);
+        assert_eq!(failure.status, Status::Tls, "{}", failure.text);
         client.connect().unwrap();
         client.expect(EventType::Connect);
         let mut peer = server.accept();

@@ -69,6 +69,16 @@ final class NativeConnection
     }
 
     /**
+     * Calls a setter of any shape; null is NULL.
+     *
+     * @throws WscException
+     */
+    public function set(string $function, string $property, string|int|bool|null ...$arguments): void
+    {
+        Failure::check($this->ffi->$function($this->handle, ...$arguments), $property);
+    }
+
+    /**
      * @throws WscException
      */
     public function setSize(string $function, int $bytes, string $property): void

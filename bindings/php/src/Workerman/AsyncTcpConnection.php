@@ -421,8 +421,21 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         };
         $host = $this->getRemoteHost();
         $context = $this->{Installed::property('socketContext')};
-        SocketContext::check(\is_array($context) ? $context : [], $tls, $host);
-        SocketContext::checkProxies(['proxySocks5' => $this->proxySocks5 ?? null, 'proxyHttp' => $this->proxyHttp ?? null]);
+        SocketContext::apply($native, \is_array($context) ? $context : [], $tls);
+        if (!empty($this->proxySocks5)) {
+            SocketContext::applySocksProxy(
+                $native,
+                (string) $this->proxySocks5,
+                (string) ($this->proxySocks5Username ?? ''),
+                (string) ($this->proxySocks5Password ?? '')
+            );
+        } else {
+            SocketContext::applyHttpProxy(
+                $native,
+                (string) ($this->proxyHttp ?? ''),
+                (string) ($this->proxyAuthorization ?? '')
+            );
+        }
         $native->setUrl(\sprintf(
             '%s://%s:%d%s',
             $tls ? 'wss' : 'ws',

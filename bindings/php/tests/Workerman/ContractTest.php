@@ -70,6 +70,9 @@ final class ContractTest extends TestCase
         foreach (Flavour::installed() as $name => $flavour) {
             foreach (Scenarios::all() as $title => $scenario) {
                 $ours = $scenario->expected($flavour, true);
+                if ($scenario->expected($flavour, false) === []) {
+                    continue;
+                }
                 try {
                     $theirs = self::play($scenario, $flavour, false);
                 } catch (\RuntimeException $fault) {

@@ -22,6 +22,7 @@ final class Scenario
      * @param list<string>|null $seenOn4 with the drop-in under Workerman 4, if that is not the same
      * @param list<string> $theirs with Workerman's own class
      * @param list<string>|null $theirsOn4 the same under Workerman 4, if it differs
+     *     empty: not run
      * @param string $why what documents the difference; "#n" is the n-th defect that the drop-in mends
      * @param bool $reports whether the server reports something
      */

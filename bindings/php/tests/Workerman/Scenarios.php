@@ -21,6 +21,8 @@ final class Scenarios
      */
     public static function all(): array
     {
+        // Made here, not in the processes that servers and clients run in.
+        self::certificate();
         return self::opening() + self::sending() + self::receiving() + self::controlFrames() + self::ending()
             + self::reconnecting() + self::properties() + self::exceptions() + self::failures();
     }
@@ -1331,6 +1333,47 @@ final class Scenarios
                 theirs: ['connected', 'open', 'closed'],
                 why: 'bad headers are refused, neither dropped nor sent'
             ),
+            'a server of TLS 1.3, its certificate and its name given' => new Scenario(
+                server: static function (Listener $listener): void {
+                    $peer = $listener->accept();
+                    (function (): void {
+                        stream_context_set_option($this->stream, 'ssl', 'local_cert', Scenarios::certificate());
+                        @stream_socket_enable_crypto($this->stream, true, STREAM_CRYPTO_METHOD_TLSv1_3_SERVER);
+                    })->call($peer);
+                    try {
+                        $peer->upgrade();
+                    } catch (\RuntimeException) {
+                    }
+                    $peer->end();
+                },
+                client: static function (Probe $probe): void {
+                    $context = ['ssl' => ['cafile' => self::certificate(), 'peer_name' => 'test.example']];
+                    $c = $probe->connection('/', $context, ['onConnect']);
+                    $c->transport = 'ssl';
+                    $c->connect();
+                },
+                seen: ['open', 'closed'],
+                theirs: ['closed'],
+                why: '#6'
+            ),
+            'a certificate that nobody vouches for' => new Scenario(
+                server: static function (Listener $listener): void {
+                    $peer = $listener->accept();
+                    (function (): void {
+                        stream_context_set_option($this->stream, 'ssl', 'local_cert', Scenarios::certificate());
+                        @stream_socket_enable_crypto($this->stream, true, STREAM_CRYPTO_METHOD_TLS_SERVER);
+                    })->call($peer);
+                    $peer->end();
+                },
+                client: static function (Probe $probe): void {
+                    $c = $probe->connection('/', [], ['onConnect']);
+                    $c->transport = 'ssl';
+                    $c->connect();
+                },
+                seen: ['error 3', 'closed'],
+                theirs: ['closed'],
+                why: '#25'
+            ),
             'a TLS option that is not supported' => new Scenario(
                 server: self::upgradeAndWait(),
                 client: static function (Probe $probe): void {
@@ -1341,31 +1384,100 @@ final class Scenarios
                 },
                 seen: [
                     'thrown: Wsc\Exception\InvalidArgumentException '
-                    . 'socket context ssl.ciphers: this version of libwsc does not support it',
+                    . 'socket context ssl.ciphers: libwsc has nothing like it',
                 ],
                 theirs: ['closed'],
                 why: 'options that the library cannot follow are refused'
             ),
-            'a proxy' => new Scenario(
+            'a proxy that refuses' => new Scenario(
+                server: $answer("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"),
+                client: static function (Probe $probe): void {
+                    $c = $probe->connection('ws://example.org');
+                    $c->proxyHttp = substr($probe->url, 5);
+                    $c->connect();
+                },
+                seen: ['error 1', 'closed'],
+                theirsOn4: [],
+                why: '4 has no proxies'
+            ),
+            'a proxy, and the Host header' => new Scenario(
                 server: static function (Listener $listener): void {
                     $peer = $listener->accept();
-                    $peer->write('HTTP/1.1 200 OK\r\n\r\n');
-                    $listener->await();
+                    $peer->readRequest();
+                    preg_match_all('/^(?:CONNECT|Proxy-Authorization).*\w/m', $peer->request, $found);
+                    $listener->report(implode('; ', $found[0]));
+                    $peer->write("HTTP/1.1 200 Connection established\r\n\r\n");
+                    $peer->request = '';
+                    $peer->upgrade();
+                    preg_match('/^Host.*\w/m', $peer->request, $found);
+                    $listener->report(preg_replace('/:\d{5}/', ':<port of the proxy>', $found[0]));
+                    $peer->end();
                 },
                 client: static function (Probe $probe): void {
-                    $c = $probe->connection();
+                    $c = $probe->connection('ws://example.org:8000/path');
                     $c->proxyHttp = substr($probe->url, 5);
-                    $c->onConnect = static fn () => $probe->finish();
+                    $c->proxyAuthorization = 'Basic dTpw';
                     $c->connect();
                 },
                 seen: [
-                    'thrown: Wsc\Exception\InvalidArgumentException '
-                    . 'proxyHttp: this version of libwsc does not support it',
+                    'connected', 'open', 'closed',
+                    'server: CONNECT example.org:8000 HTTP/1.1; Proxy-Authorization: Basic dTpw',
+                    'server: Host: example.org:8000',
                 ],
-                theirs: [],
-                why: 'options that the library cannot follow are refused'
+                theirs: [
+                    'connected', 'open', 'closed',
+                    'server: CONNECT example.org:8000 HTTP/1.1; Proxy-Authorization: Basic dTpw',
+                    'server: Host: example.org:<port of the proxy>',
+                ],
+                theirsOn4: [],
+                why: '#15; 4 has no proxies',
+                reports: true
+            ),
+            'a SOCKS proxy that refuses' => new Scenario(
+                server: static function (Listener $listener): void {
+                    $peer = $listener->accept();
+                    self::raw($peer, 3);
+                    $peer->write("\5\0");
+                    self::raw($peer, 5 + 11 + 2);
+                    $peer->write("\5\5\0\1\0\0\0\0\0\0");
+                    $listener->report(str_starts_with(self::raw($peer, 4), 'GET ') ? 'got the request' : 'got nothing');
+                    $peer->end();
+                },
+                client: static function (Probe $probe): void {
+                    $c = $probe->connection('ws://example.org:8000');
+                    $c->proxySocks5 = substr($probe->url, 5);
+                    $c->connect();
+                },
+                seen: ['error 1', 'closed', 'server: got nothing'],
+                theirs: ['connected', 'closed', 'server: got the request'],
+                theirsOn4: [],
+                why: '#9; 4 has no proxies',
+                reports: true
             ),
         ];
+    }
+
+    /**
+     * @return string the file of a certificate of test.example, and its key
+     */
+    public static function certificate(): string
+    {
+        static $file = null;
+        if ($file === null) {
+            $key = openssl_pkey_new(['private_key_bits' => 2048]);
+            $request = openssl_csr_new(['commonName' => 'test.example'], $key);
+            openssl_x509_export(openssl_csr_sign($request, null, $key, 2, ['digest_alg' => 'sha256']), $certificate);
+            openssl_pkey_export($key, $private);
+            $file = tempnam(sys_get_temp_dir(), 'wsc');
+            file_put_contents($file, $certificate . $private);
+            $owner = getmypid();
+            register_shutdown_function(static function () use ($file, $owner): void {
+                if (getmypid() === $owner) {
+                    unlink($file);
+                }
+            });
+        }
+        return $file;
     }
 
     /**

@@ -5,6 +5,8 @@ declare(strict_types=1);
 namespace Wsc\Workerman\Internal;
 
 use Wsc\Exception\InvalidArgumentException;
+use Wsc\Exception\WscException;
+use Wsc\Internal\NativeConnection;
 use Wsc\Status;
 
 /**
@@ -17,20 +19,11 @@ use Wsc\Status;
  */
 final class SocketContext
 {
-    /** TLS options, each with the values that ask for what the library does anyway. */
-    private const TLS = [
-        'verify_peer' => [true, 1],
-        'verify_peer_name' => [true, 1],
+    /** Options without a setting, and the values that ask for what the library does anyway. */
+    private const REFUSED = [
+        'verify_peer_name' => [true, 1, null],
         'allow_self_signed' => [false, 0, null],
-        'SNI_enabled' => [true, 1],
-        'cafile' => [null, ''],
         'capath' => [null, ''],
-        'local_cert' => [null, ''],
-        'local_pk' => [null, ''],
-        'passphrase' => [null, ''],
-        'peer_name' => [null, ''],
-        'peer_fingerprint' => [null, ''],
-        'alpn_protocols' => [null, ''],
         'ciphers' => [null, '', 'DEFAULT'],
         'security_level' => [null],
         'verify_depth' => [null],
@@ -38,53 +31,147 @@ final class SocketContext
         'capture_peer_cert_chain' => [false, 0, null],
     ];
 
-    private const SOCKET = [
-        'bindto' => [null, '', '0:0', '0.0.0.0:0'],
-    ];
+    /** The library's WSC_PIN_CERTIFICATE. */
+    private const PIN_CERTIFICATE = 1;
 
     /**
      * @param array<mixed> $context as for stream_context_create
      *
-     * @throws InvalidArgumentException
+     * @throws WscException
      */
-    public static function check(array $context, bool $tls, string $host): void
+    public static function apply(NativeConnection $native, array $context, bool $tls): void
     {
+        $address = self::text($context, 'socket', 'bindto');
+        if ($address !== '' && $address !== '0:0') {
+            $native->set('wsc_conn_set_local_address', 'socket context socket.bindto', self::c($address));
+        }
+        $native->set('wsc_conn_reset_tls', 'socket context ssl');
         if ($tls) {
-            self::checkOptions('ssl', $context['ssl'] ?? [], ['peer_name' => [null, '', $host]] + self::TLS);
-        }
-        self::checkOptions('socket', $context['socket'] ?? [], self::SOCKET);
-    }
-
-    /**
-     * @param array<string, mixed> $proxies property => value
-     *
-     * @throws InvalidArgumentException
-     */
-    public static function checkProxies(array $proxies): void
-    {
-        foreach ($proxies as $property => $value) {
-            if ($value !== null && $value !== '') {
-                throw self::unsupported($property);
-            }
+            self::applyTls($native, $context);
         }
     }
 
     /**
-     * @param array<string, list<mixed>> $known
+     * @param string $proxy host:port, or empty
+     * @param string $authorization the value of a header, or empty
      *
-     * @throws InvalidArgumentException
+     * @throws WscException
      */
-    private static function checkOptions(string $wrapper, mixed $options, array $known): void
+    public static function applyHttpProxy(NativeConnection $native, string $proxy, string $authorization): void
     {
-        foreach (\is_array($options) ? $options : [] as $name => $value) {
-            if (isset($known[$name]) && !\in_array($value, $known[$name], true)) {
-                throw self::unsupported("socket context $wrapper.$name");
-            }
+        $native->set('wsc_conn_set_proxy', 'proxyHttp', $proxy === '' ? null : self::c("http://$proxy"));
+        if ($proxy !== '' && $authorization !== '') {
+            $native->set(
+                'wsc_conn_add_proxy_header',
+                'proxyAuthorization',
+                'Proxy-Authorization',
+                self::c($authorization)
+            );
         }
     }
 
-    private static function unsupported(string $option): InvalidArgumentException
+    /**
+     * @param string $proxy host:port
+     *
+     * @throws WscException
+     */
+    public static function applySocksProxy(NativeConnection $native, string $proxy, string $user, string $password): void
     {
-        return new InvalidArgumentException("$option: this version of libwsc does not support it", Status::Invalid);
+        $credentials = $user . $password === '' ? '' : \rawurlencode($user) . ':' . \rawurlencode($password) . '@';
+        $native->set('wsc_conn_set_proxy', 'proxySocks5', self::c("socks5h://$credentials$proxy"));
+    }
+
+    /**
+     * @param array<mixed> $context
+     *
+     * @throws WscException
+     */
+    private static function applyTls(NativeConnection $native, array $context): void
+    {
+        $options = \is_array($context['ssl'] ?? null) ? $context['ssl'] : [];
+        if (isset($options['verify_peer']) && !$options['verify_peer']) {
+            $native->set('wsc_conn_set_tls_danger_accept_anything', 'socket context ssl.verify_peer', true);
+            unset($options['verify_peer_name'], $options['allow_self_signed'], $options['capath'], $options['verify_depth']);
+        }
+        foreach (self::REFUSED as $name => $harmless) {
+            if (isset($options[$name]) && !\in_array($options[$name], $harmless, true)) {
+                throw new InvalidArgumentException("socket context ssl.$name: libwsc has nothing like it", Status::Invalid);
+            }
+        }
+        $authorities = self::text($context, 'ssl', 'cafile');
+        if ($authorities !== '') {
+            // As in PHP, they take the place of the system's.
+            $native->set('wsc_conn_set_tls_system_roots', 'socket context ssl.cafile', false);
+            $native->set('wsc_conn_add_tls_ca_file', 'socket context ssl.cafile', self::c($authorities));
+        }
+        $certificate = self::text($context, 'ssl', 'local_cert');
+        if ($certificate !== '') {
+            $key = self::text($context, 'ssl', 'local_pk');
+            $passphrase = self::text($context, 'ssl', 'passphrase');
+            $native->set(
+                'wsc_conn_set_tls_identity_files',
+                'socket context ssl.local_cert',
+                self::c($certificate),
+                $key === '' ? null : self::c($key),
+                $passphrase === '' ? null : self::c($passphrase)
+            );
+        }
+        $name = self::text($context, 'ssl', 'peer_name');
+        if ($name !== '') {
+            $native->set('wsc_conn_set_tls_server_name', 'socket context ssl.peer_name', self::c($name));
+            $native->set('wsc_conn_set_tls_verify_name', 'socket context ssl.peer_name', self::c($name));
+        }
+        if (isset($options['SNI_enabled']) && !$options['SNI_enabled']) {
+            $native->set('wsc_conn_set_tls_server_name', 'socket context ssl.SNI_enabled', '');
+        }
+        $protocols = self::text($context, 'ssl', 'alpn_protocols');
+        if ($protocols !== '') {
+            $native->set('wsc_conn_set_tls_alpn', 'socket context ssl.alpn_protocols', self::c($protocols));
+        }
+        self::applyFingerprint($native, $options['peer_fingerprint'] ?? null);
+    }
+
+    /**
+     * @param mixed $fingerprint a digest in hexadecimal, or algorithm => digest
+     *
+     * @throws WscException
+     */
+    private static function applyFingerprint(NativeConnection $native, mixed $fingerprint): void
+    {
+        foreach ($fingerprint === null || $fingerprint === '' ? [] : (array) $fingerprint as $algorithm => $digest) {
+            $isSha256 = \is_string($digest) && \preg_match('/^[0-9a-f]{64}$/Di', $digest) === 1
+                && ($algorithm === 'sha256' || \is_int($algorithm));
+            if (!$isSha256) {
+                throw new InvalidArgumentException(
+                    'socket context ssl.peer_fingerprint: only SHA-256 is safe enough',
+                    Status::Invalid
+                );
+            }
+            $native->set(
+                'wsc_conn_add_tls_pin',
+                'socket context ssl.peer_fingerprint',
+                self::PIN_CERTIFICATE,
+                (string) \hex2bin($digest),
+                32
+            );
+        }
+    }
+
+    /**
+     * @param array<mixed> $context
+     */
+    private static function text(array $context, string $wrapper, string $name): string
+    {
+        $options = $context[$wrapper] ?? null;
+        $value = \is_array($options) ? $options[$name] ?? '' : '';
+        return \is_scalar($value) || $value instanceof \Stringable ? (string) $value : '';
+    }
+
+    /**
+     * C would cut the string at a NUL.
+     */
+    private static function c(string $text): string
+    {
+        return \strtr($text, "\0", "\n");
     }
 }
