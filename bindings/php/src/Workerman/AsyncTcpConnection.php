@@ -599,7 +599,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         $text = match ($status) {
             Status::QueueFull => 'send buffer full and drop package',
             Status::State => 'client closed',
-            Status::Utf8 => 'the text is not UTF-8: set websocketType to Ws::BINARY_TYPE_ARRAYBUFFER for binary data',
+            Status::Utf8 => 'the text is not UTF-8: binary data needs Ws::BINARY_TYPE_ARRAYBUFFER',
             Status::TooBig => $status->text(),
             default => throw Failure::of($status, 'send()'),
         };
@@ -830,7 +830,8 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             default => self::CONNECT_FAIL,
         };
         $text = $event->data;
-        if ($code === self::SESSION_FAIL && \in_array($event->status, [Status::Closed, Status::Reset, Status::Io], true)) {
+        $isGone = \in_array($event->status, [Status::Closed, Status::Reset, Status::Io], true);
+        if ($code === self::SESSION_FAIL && $isGone) {
             // The connection is gone, which is onClose's to tell.
             return;
         }

@@ -75,8 +75,12 @@ final class SocketContext
      *
      * @throws WscException
      */
-    public static function applySocksProxy(NativeConnection $native, string $proxy, string $user, string $password): void
-    {
+    public static function applySocksProxy(
+        NativeConnection $native,
+        string $proxy,
+        string $user,
+        string $password
+    ): void {
         $credentials = $user . $password === '' ? '' : \rawurlencode($user) . ':' . \rawurlencode($password) . '@';
         $native->set('wsc_conn_set_proxy', 'proxySocks5', self::c("socks5h://$credentials$proxy"));
     }
@@ -91,11 +95,15 @@ final class SocketContext
         $options = \is_array($context['ssl'] ?? null) ? $context['ssl'] : [];
         if (isset($options['verify_peer']) && !$options['verify_peer']) {
             $native->set('wsc_conn_set_tls_danger_accept_anything', 'socket context ssl.verify_peer', true);
-            unset($options['verify_peer_name'], $options['allow_self_signed'], $options['capath'], $options['verify_depth']);
+            unset($options['verify_peer_name'], $options['allow_self_signed']);
+            unset($options['capath'], $options['verify_depth']);
         }
         foreach (self::REFUSED as $name => $harmless) {
             if (isset($options[$name]) && !\in_array($options[$name], $harmless, true)) {
-                throw new InvalidArgumentException("socket context ssl.$name: libwsc has nothing like it", Status::Invalid);
+                throw new InvalidArgumentException(
+                    "socket context ssl.$name: libwsc has nothing like it",
+                    Status::Invalid
+                );
             }
         }
         $authorities = self::text($context, 'ssl', 'cafile');
