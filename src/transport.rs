@@ -59,6 +59,8 @@ impl Transport {
         buffers: &mut Buffers,
         feed: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<Received, Failure> {
+        // A panic while it was lent would have left nothing, which reads as an end.
+        buffers.wire.resize(WIRE_BUFFER, 0);
         match self {
             Transport::Plain(socket) => {
                 let (received, count) = read_plain(socket, &mut buffers.wire)?;
