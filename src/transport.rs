@@ -227,8 +227,10 @@ impl Wire {
         self.received = Received::More;
     }
 
-    /// Takes the buffer back. TLS reads until it would block, so that nothing
-    /// is left in the buffer of a session that goes on.
+    /// Takes the buffer back. TLS reads until it would block for want of input,
+    /// so nothing is left in it, unless it stopped because it had to write an
+    /// answer first (a key update on a full socket): those bytes are lost, and
+    /// the session then fails.
     fn reclaim(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.lent)
     }
