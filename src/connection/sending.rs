@@ -1,0 +1,229 @@
+//! Sending, and what waits to be sent.
+
+use std::time::{Duration, Instant};
+
+use crate::config::{BinaryType, MAX_CONTROL_PAYLOAD};
+use crate::error::{Failure, Status};
+use crate::event::{EventKind, MessageType, Part};
+use crate::session::{Outgoing, Session};
+
+use super::attempts::Attempt;
+use super::{Connection, Inner};
+
+/// From this size on the sender writes a queue that waits to be flushed.
+const WRITE_AT: usize = 16 << 10;
+
+/// What a frame adds to its payload at most; counted for messages that wait to
+/// be framed, so that empty ones are limited too.
+const MAX_FRAME_HEADER: usize = 14;
+
+/// A burst of sends ends this long after its first, direct write.
+const BURST: Duration = Duration::from_micros(100);
+
+pub(super) struct Pending {
+    pub(super) outgoing: Outgoing,
+    pub(super) payload: Vec<u8>,
+    pub(super) since: Instant,
+}
+
+impl Connection {
+    /// Sends a message of the connection's binary type.
+    pub fn send(&self, data: &[u8]) -> Result<(), Status> {
+        let binary_type = self.enter()?.config.binary_type;
+        match binary_type {
+            BinaryType::Blob => self.send_text(data),
+            BinaryType::ArrayBuffer => self.send_binary(data),
+        }
+    }
+
+    pub fn send_text(&self, text: &[u8]) -> Result<(), Status> {
+        self.send_message(MessageType::Text, Part::Whole, true, text)
+    }
+
+    pub fn send_binary(&self, data: &[u8]) -> Result<(), Status> {
+        self.send_message(MessageType::Binary, Part::Whole, true, data)
+    }
+
+    /// Sends a message, or the next part of one. Between its parts no other
+    /// message may be sent. Text is whole characters, in each part too.
+    pub fn send_message(
+        &self,
+        kind: MessageType,
+        part: Part,
+        compress: bool,
+        payload: &[u8],
+    ) -> Result<(), Status> {
+        if kind == MessageType::Text && std::str::from_utf8(payload).is_err() {
+            return Err(Status::Utf8);
+        }
+        let outgoing = Outgoing {
+            kind,
+            part,
+            compress,
+        };
+        let mut inner = self.enter()?;
+        if part.begins() != inner.unfinished.is_none() {
+            return Err(Status::State);
+        }
+        if inner.unfinished.is_some_and(|other| other != kind) {
+            return Err(Status::Invalid);
+        }
+        if payload.len() > inner.config.max_message_size {
+            return Err(Status::TooBig);
+        }
+        if inner.buffered() >= inner.config.send_queue_limit {
+            return Err(Status::QueueFull);
+        }
+        let is_over = inner.is_over();
+        match &mut inner.attempt {
+            Attempt::Open(session) if session.is_open() => {
+                session.push_message(outgoing, payload);
+                inner.sent(self);
+            }
+            Attempt::Open(_) => return Err(Status::State),
+            Attempt::None if is_over => return Err(Status::State),
+            _ => {
+                inner.pending_bytes += payload.len() + MAX_FRAME_HEADER;
+                inner.pending.push(Pending {
+                    outgoing,
+                    payload: payload.to_vec(),
+                    since: Instant::now(),
+                });
+            }
+        }
+        inner.unfinished = (!part.ends()).then_some(kind);
+        inner.note_full(self);
+        Ok(())
+    }
+
+    pub fn ping(&self, payload: &[u8]) -> Result<(), Status> {
+        self.send_control(payload, Session::push_ping)
+    }
+
+    pub fn pong(&self, payload: &[u8]) -> Result<(), Status> {
+        self.send_control(payload, Session::push_pong)
+    }
+
+    fn send_control(
+        &self,
+        payload: &[u8],
+        push: impl FnOnce(&mut Session, &[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Status> {
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(Status::TooBig);
+        }
+        let mut inner = self.enter()?;
+        if inner.buffered() >= inner.config.send_queue_limit {
+            return Err(Status::QueueFull);
+        }
+        let Attempt::Open(session) = &mut inner.attempt else {
+            return Err(Status::State);
+        };
+        if !session.is_open() {
+            return Err(Status::State);
+        }
+        push(session, payload).map_err(|failure| failure.status)?;
+        inner.sent(self);
+        // The deadline for the answer begins with the ping.
+        inner.queue_drive(self);
+        Ok(())
+    }
+
+    /// Writes what is queued, as far as the socket takes it.
+    pub fn flush(&self) -> Result<(), Status> {
+        let mut inner = self.enter()?;
+        inner.flush_and_follow_up(self);
+        Ok(())
+    }
+
+    /// Flushes for the loop.
+    pub(crate) fn flush_queued(&self) {
+        let mut inner = self.lock();
+        inner.flush_queued = false;
+        inner.flush_and_follow_up(self);
+    }
+
+    /// Bytes that were accepted and not handed to the kernel.
+    pub fn buffered_amount(&self) -> usize {
+        self.enter().map_or(0, |inner| inner.buffered())
+    }
+}
+
+impl Inner {
+    pub(super) fn buffered(&self) -> usize {
+        let queued = match &self.attempt {
+            Attempt::Open(session) => session.queued(),
+            _ => 0,
+        };
+        self.pending_bytes + queued
+    }
+
+    fn note_full(&mut self, connection: &Connection) {
+        if !self.full && self.buffered() >= self.config.send_queue_limit {
+            self.full = true;
+            self.inbox.push(EventKind::BufferFull);
+            self.queue_drive(connection);
+        }
+    }
+
+    /// Decides who writes what was just queued. The first message of a burst
+    /// goes out at once; the following ones wait for the loop, so that one
+    /// write carries them.
+    pub(super) fn sent(&mut self, connection: &Connection) {
+        let Some(event_loop) = &self.event_loop else {
+            return;
+        };
+        if self.flush_queued {
+            if self.buffered() >= WRITE_AT {
+                self.flush_and_follow_up(connection);
+            }
+            return;
+        }
+        let (turn, now) = (event_loop.turns(), Instant::now());
+        let in_burst = self
+            .last_direct
+            .is_some_and(|(last, at)| last == turn && now.duration_since(at) < BURST);
+        if in_burst && self.buffered() < WRITE_AT {
+            self.flush_queued = true;
+            if let Some(connection) = connection.me.upgrade() {
+                event_loop.queue_flush(connection);
+            }
+        } else {
+            self.last_direct = Some((turn, now));
+            self.flush_and_follow_up(connection);
+        }
+    }
+
+    pub(super) fn flush(&mut self) {
+        if let Attempt::Open(session) = &mut self.attempt {
+            session.flush(&mut self.counters);
+        }
+    }
+
+    /// Flushes outside a turn; what a turn must see to is queued for one.
+    fn flush_and_follow_up(&mut self, connection: &Connection) {
+        self.flush();
+        let Attempt::Open(session) = &self.attempt else {
+            return;
+        };
+        if session.has_write_failure() || (self.full && session.queued() == 0) || !session.is_open()
+        {
+            self.queue_drive(connection);
+        }
+    }
+
+    pub(super) fn pending_messages(&self) -> u64 {
+        let ends = self
+            .pending
+            .iter()
+            .filter(|message| message.outgoing.part.ends());
+        ends.count() as u64
+    }
+
+    pub(super) fn drop_pending(&mut self) {
+        self.unfinished = None;
+        self.pending = Vec::new();
+        self.pending_bytes = 0;
+        self.full = false;
+    }
+}
