@@ -1,8 +1,6 @@
-//! Data messages that the reader takes itself instead of leaving them to
-//! tungstenite: compressed ones, and all where the application wants parts.
-//!
-//! Inflating straight into the message spares the copy into and out of a plain
-//! fragment, and the check of text byte by byte is needed for parts anyway.
+//! The message of which the frames or the bytes arrive one by one: inflated,
+//! checked as text up to the last byte there is, and handed out in parts where
+//! the application wants that.
 
 use crate::config::Config;
 use crate::deflate::{Agreement, Inflater, TAIL};
@@ -11,6 +9,8 @@ use crate::event::{EventKind, MessageType, Part};
 
 /// How much is taken in one step.
 const STEP: usize = 16 << 10;
+/// Room for the first bytes of a message of which more was announced.
+const FIRST: usize = 64 << 10;
 /// From this size on a part is handed out.
 const PART: usize = 64 << 10;
 /// Up to this size no ratio is too high: little data may well be very regular.
@@ -62,11 +62,6 @@ impl Assembly {
         self.inflater.is_some()
     }
 
-    /// Whether such a message is to be taken here.
-    pub fn wants(&self, is_compressed: bool) -> bool {
-        is_compressed || self.in_parts
-    }
-
     pub fn begin(&mut self, kind: MessageType, is_compressed: bool) {
         self.kind = kind;
         self.is_compressed = is_compressed;
@@ -81,9 +76,9 @@ impl Assembly {
         self.has_output
     }
 
-    /// Takes a step's worth of payload. Tells how much the message grew by it,
-    /// and whether the payload is used up.
-    pub fn take(&mut self, payload: &mut &[u8]) -> Result<(usize, bool), Failure> {
+    /// Takes a step's worth of payload, of a frame that has `left` bytes to come.
+    /// Tells how much the message grew by it, and whether the payload is used up.
+    pub fn take(&mut self, payload: &mut &[u8], left: u64) -> Result<(usize, bool), Failure> {
         let (had, start) = (payload.len(), self.body.len());
         let is_done = match &mut self.inflater {
             Some(inflater) if self.is_compressed => {
@@ -92,6 +87,11 @@ impl Assembly {
             }
             _ => {
                 let (step, rest) = payload.split_at(had.min(STEP));
+                if self.body.capacity() - start < step.len() {
+                    // Twice what has arrived, and never more than was announced.
+                    let more = left.min(start.max(FIRST) as u64) as usize;
+                    self.body.reserve_exact(more.max(step.len()));
+                }
                 self.body.extend_from_slice(step);
                 *payload = rest;
                 rest.is_empty()
@@ -168,7 +168,7 @@ impl Assembly {
     pub fn finish(&mut self) -> Result<Option<EventKind>, Failure> {
         if self.is_compressed {
             let mut tail = self.tail;
-            let (_, is_done) = self.take(&mut tail)?;
+            let (_, is_done) = self.take(&mut tail, 0)?;
             self.tail = tail;
             if !is_done || self.is_full() {
                 return Ok(None);

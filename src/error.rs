@@ -3,8 +3,6 @@
 
 use std::io;
 
-use tungstenite::error::{CapacityError, Error as WsError};
-
 /// The result of a call, or the reason why an attempt failed.
 ///
 /// Values are part of the ABI (`wsc_status_t`): grouped, never renumbered.
@@ -297,12 +295,6 @@ impl Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind::*;
-        if let Some(violation) = error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<Violation>())
-        {
-            return violation.0.clone();
-        }
         let status = match error.kind() {
             ConnectionRefused => Status::Refused,
             ConnectionReset | ConnectionAborted | BrokenPipe => Status::Reset,
@@ -322,38 +314,6 @@ impl From<io::Error> for Failure {
         Failure {
             os_error: error.raw_os_error().unwrap_or(0),
             ..Failure::new(status, error.to_string())
-        }
-    }
-}
-
-/// Carries a typed failure of our own reader through tungstenite's `io::Error`.
-#[derive(Debug)]
-struct Violation(Failure);
-
-impl std::fmt::Display for Violation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.text)
-    }
-}
-
-impl std::error::Error for Violation {}
-
-impl From<Failure> for io::Error {
-    fn from(failure: Failure) -> Self {
-        io::Error::new(io::ErrorKind::InvalidData, Violation(failure))
-    }
-}
-
-impl From<WsError> for Failure {
-    fn from(error: WsError) -> Self {
-        match error {
-            WsError::Io(error) => error.into(),
-            WsError::Utf8(_) => Failure::peer_utf8(),
-            WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-                Failure::message_too_big(size as u64, max_size)
-            }
-            WsError::Protocol(error) => Failure::protocol(error.to_string()),
-            other => Failure::protocol(other.to_string()),
         }
     }
 }
@@ -388,11 +348,5 @@ mod tests {
             assert!(!status.text().is_empty());
         }
         assert_eq!(Status::from_code(-1), None);
-    }
-
-    #[test]
-    fn a_failure_survives_the_way_through_io_error() {
-        let failure = Failure::protocol("masked frame");
-        assert_eq!(Failure::from(io::Error::from(failure.clone())), failure);
     }
 }

@@ -102,6 +102,13 @@ impl Part {
     }
 }
 
+impl EventType {
+    /// Whether an attempt may wait for the delivery of such an event.
+    pub(crate) fn may_precede_attempt(self) -> bool {
+        matches!(self, EventType::Close | EventType::Reconnect)
+    }
+}
+
 impl Event {
     pub fn event_type(&self) -> EventType {
         match self.kind {

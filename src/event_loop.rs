@@ -16,7 +16,7 @@ use crate::config::{DEFAULT_STANDBY_GRACE, OUTPUT_GRACE, expiry};
 use crate::connect::tls::Connectors;
 use crate::connection::{Batch, Connection};
 use crate::error::Status;
-use crate::event::{Event, EventType};
+use crate::event::Event;
 use crate::helpers::Helpers;
 use crate::reactor::{Reactor, Turned};
 use crate::sys::{self, Outer, Signal};
@@ -118,8 +118,8 @@ struct Consumer {
     polled: Vec<Event>,
     /// Events that were taken for callbacks.
     batch: VecDeque<Event>,
-    /// Connections that wait to reconnect and whose close was in `polled`.
-    closed: Vec<Arc<Connection>>,
+    /// Connections with which something waits until the host is through with `polled`.
+    awaited: Vec<Arc<Connection>>,
 }
 
 /// How the standby thread sleeps while the host may still come.
@@ -360,8 +360,8 @@ impl Loop {
             Err(TryLockError::WouldBlock) => return Err(Status::Busy),
         };
         // What the last poll handed out has been seen by now.
-        for connection in consumer.closed.drain(..) {
-            connection.close_delivered();
+        for connection in consumer.awaited.drain(..) {
+            connection.polled_delivered();
         }
         Ok(consumer)
     }
@@ -500,7 +500,7 @@ impl Loop {
                 }
             };
             let called = catch_unwind(AssertUnwindSafe(call));
-            if may_precede_attempt(event_type) {
+            if event_type.may_precede_attempt() {
                 connection.close_delivered();
             }
             let changed = connection.changes() != batch.changes;
@@ -517,22 +517,19 @@ impl Loop {
             let Some(connection) = self.ready.pop() else {
                 break;
             };
-            let before = consumer.polled.len();
-            if connection.take_events(max, &mut consumer.polled) {
+            let taken = connection.take_events(max, &mut consumer.polled);
+            if taken.more {
                 self.ready.push(Arc::clone(&connection));
             }
-            let mut taken = consumer.polled[before..].iter();
-            if taken.any(|event| may_precede_attempt(event.event_type()))
-                && connection.has_restart()
-            {
-                consumer.closed.push(connection);
+            if taken.awaited {
+                consumer.awaited.push(connection);
             }
             if consumer.polled.len() == max {
                 break;
             }
         }
-        if !consumer.closed.is_empty() {
-            // The next poll schedules their reconnects.
+        if !consumer.awaited.is_empty() {
+            // The next poll goes on with them.
             self.wake_host();
         }
     }
@@ -555,11 +552,6 @@ impl Loop {
         self.signal_up.store(true, Ordering::SeqCst);
         self.signal.raise();
     }
-}
-
-/// Whether an attempt may wait for the delivery of such an event.
-fn may_precede_attempt(event_type: EventType) -> bool {
-    matches!(event_type, EventType::Close | EventType::Reconnect)
 }
 
 /// Settles the signal when a dispatch or poll ends, in whatever way.

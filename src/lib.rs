@@ -20,7 +20,6 @@ pub mod report;
 mod assembly;
 mod deflate;
 mod helpers;
-mod inbound;
 mod inbox;
 mod reactor;
 mod reader;

@@ -1,25 +1,20 @@
-//! The inbound reader between the socket and tungstenite.
+//! The inbound reader: from the bytes of the stream to events.
 //!
-//! It sees every wire byte, follows the frame boundaries and judges each
-//! header as soon as it is complete, so that a violation is noticed without
-//! waiting for a payload. Payloads are tungstenite's to judge: a text frame of
-//! which only a part has arrived is passed on as smaller fragments, which
-//! makes tungstenite fail at exactly the first byte that is not UTF-8. What
-//! tungstenite cannot do, inflating and delivery in parts, is `assembly`'s.
+//! It follows the frame boundaries and judges each header as soon as it is
+//! complete, so that a violation is noticed without waiting for a payload. A
+//! message in one plain frame that has arrived whole, as nearly all do, is handed
+//! out at once; the others are put together by `assembly`.
 
-use tungstenite::protocol::frame::FrameHeader;
-use tungstenite::protocol::frame::coding::{Data, OpCode};
+use bytes::Bytes;
 
 use crate::assembly::Assembly;
-use crate::config::{Config, MAX_CONTROL_PAYLOAD};
+use crate::config::{Config, MAX_CONTROL_PAYLOAD, is_wire_close_code};
 use crate::deflate::Agreement;
 use crate::error::{Failure, Status};
-use crate::event::{EventKind, MessageType};
+use crate::event::{EventKind, MessageType, Part};
 
 /// The largest header of a frame: two bytes, eight of length, four of mask.
 const MAX_HEADER: usize = 14;
-/// The largest fragment a partial text frame is passed on in.
-const FRAGMENT: u64 = 16 << 10;
 /// How much a grant lets grow: little data may inflate to a lot, and the receive
 /// limit and other connections must have their turn.
 const GRANT: usize = 256 << 10;
@@ -43,6 +38,7 @@ const CONTINUATION: u8 = 0;
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
+const PING: u8 = 9;
 const PONG: u8 = 10;
 
 impl Frame {
@@ -81,73 +77,52 @@ impl Frame {
 enum State {
     /// A header, of which `head` holds the bytes so far.
     Header,
-    /// A control frame, collected whole in `staged`.
-    Control {
-        missing: usize,
-    },
-    /// Payload bytes that go through as they are; then what is left of a
-    /// partial text frame.
-    Payload {
-        left: u64,
-        rest: Option<Text>,
-    },
-    Text(Text),
-    /// Payload bytes that the reader's own assembly takes.
-    Own {
-        left: u64,
-        fin: bool,
-    },
+    /// A control frame, of whose payload `control` holds the bytes so far.
+    Control { opcode: u8, missing: usize },
+    /// The payload of a frame whose message is put together.
+    Data { left: u64, fin: bool },
     /// After the peer's close frame nothing counts (RFC 6455 §5.5.1).
     Closed,
-}
-
-/// A text frame that is passed on as fragments; `left` bytes are still to come.
-#[derive(Debug, Clone, Copy)]
-struct Text {
-    left: u64,
-    fin: bool,
-    opcode: u8,
 }
 
 /// A data message of which not all frames have arrived.
 #[derive(Debug, Clone, Copy)]
 struct Message {
-    is_text: bool,
     is_compressed: bool,
     size: u64,
     fragments: usize,
 }
 
-/// The close frame of the peer as it stood on the wire. tungstenite replaces
-/// codes that it does not like.
+/// The close frame of the peer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PeerClose {
     pub code: Option<u16>,
-    pub reason: Vec<u8>,
+    pub reason: String,
 }
 
-/// A short run of bytes that goes to tungstenite before anything else.
-#[derive(Debug)]
-struct Staged {
-    bytes: [u8; 2 + MAX_CONTROL_PAYLOAD],
-    start: usize,
-    end: usize,
-}
-
-impl Staged {
-    fn set(&mut self, bytes: &[u8]) {
-        self.start = 0;
-        self.end = 0;
-        self.push(bytes);
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
-        self.end += bytes.len();
-    }
-
-    fn pending(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
+impl PeerClose {
+    /// Reads the payload of a close frame (RFC 6455 §5.5.1).
+    fn parse(payload: &[u8]) -> Result<Self, Failure> {
+        let Some((code, reason)) = payload.split_first_chunk() else {
+            return match payload {
+                [] => Ok(PeerClose::default()),
+                _ => Err(Failure::protocol(
+                    "a close frame has a payload of one byte (RFC 6455 5.5.1)",
+                )),
+            };
+        };
+        let code = u16::from_be_bytes(*code);
+        if !is_wire_close_code(code) {
+            let text = format!("a close frame has the code {code} (RFC 6455 7.4)");
+            return Err(Failure::protocol(text));
+        }
+        match std::str::from_utf8(reason) {
+            Ok(reason) => Ok(PeerClose {
+                code: Some(code),
+                reason: reason.to_owned(),
+            }),
+            Err(_) => Err(Failure::peer_utf8()),
+        }
     }
 }
 
@@ -157,15 +132,15 @@ pub struct Reader {
     state: State,
     head: [u8; MAX_HEADER],
     head_len: usize,
-    staged: Staged,
+    control: [u8; MAX_CONTROL_PAYLOAD],
+    control_len: usize,
     message: Option<Message>,
-    failed: Option<Failure>,
     peer_close: Option<PeerClose>,
     assembly: Assembly,
-    /// What the assembly has made.
-    event: Option<EventKind>,
     /// How much more the assembly may grow.
     grant: usize,
+    /// What was not taken for want of a grant.
+    rest: Vec<u8>,
     max_frame: usize,
     max_message: usize,
     max_fragments: usize,
@@ -177,17 +152,13 @@ impl Reader {
             state: State::Header,
             head: [0; MAX_HEADER],
             head_len: 0,
-            staged: Staged {
-                bytes: [0; 2 + MAX_CONTROL_PAYLOAD],
-                start: 0,
-                end: 0,
-            },
+            control: [0; MAX_CONTROL_PAYLOAD],
+            control_len: 0,
             message: None,
-            failed: None,
             peer_close: None,
             assembly: Assembly::new(config, agreement),
-            event: None,
             grant: 0,
+            rest: Vec::new(),
             max_frame: config.max_frame_size,
             max_message: config.max_message_size,
             max_fragments: config.max_fragments,
@@ -199,156 +170,108 @@ impl Reader {
         self.peer_close.as_ref()
     }
 
-    /// Whether the last byte handed out ended a message, with nothing begun since.
-    pub fn is_at_rest(&self) -> bool {
-        matches!(self.state, State::Header)
-            && self.head_len == 0
-            && self.message.is_none()
-            && self.staged.pending().is_empty()
-    }
-
-    /// Lets the assembly grow for another while.
-    pub fn grant(&mut self) {
-        self.grant = GRANT;
-    }
-
-    /// Whether reading stopped for want of a grant.
+    /// Whether `receive` has more to hand out without new bytes.
     pub fn is_held(&self) -> bool {
-        self.grant == 0 && matches!(self.state, State::Own { .. })
+        self.grant == 0 && matches!(self.state, State::Data { .. })
     }
 
-    /// What was made of the wire bytes without tungstenite.
-    pub fn take_event(&mut self) -> Option<EventKind> {
-        self.event.take()
-    }
-
-    /// Ignores everything that is still to come.
+    /// Drops what was not handed out and ignores what is still to come.
     pub fn close(&mut self) {
         self.state = State::Closed;
+        self.rest = Vec::new();
     }
 
     /// About how many bytes are held for a message under way.
     pub fn memory(&self) -> usize {
-        self.assembly.memory()
+        self.rest.capacity() + self.assembly.memory()
     }
 
-    /// Moves wire bytes from `input` to `target`. 0 means that there is an event
-    /// to take, that a grant is needed, or more input. A failure is reported after
-    /// everything before it was handed out.
-    pub fn read(&mut self, input: &mut &[u8], target: &mut [u8]) -> Result<usize, Failure> {
-        let mut filled = 0;
-        // What was handed out comes before what the reader takes itself.
-        while filled < target.len() && !(filled > 0 && matches!(self.state, State::Own { .. })) {
-            let count = match self.step(input, &mut target[filled..]) {
-                Ok(Step::Gave(count)) => count,
-                Ok(Step::Went) => continue,
-                Ok(Step::Starved) => {
-                    if filled == 0 && self.event.is_none() {
-                        self.event = self.assembly.part();
+    /// Takes `bytes` and hands out what comes of them, and of those before that
+    /// were held. A failure comes after everything before it.
+    pub fn receive(
+        &mut self,
+        bytes: &[u8],
+        take: &mut dyn FnMut(EventKind),
+    ) -> Result<(), Failure> {
+        self.grant = GRANT;
+        if self.rest.is_empty() {
+            let left = self.read(bytes, take)?;
+            self.rest.extend_from_slice(left);
+            return Ok(());
+        }
+        let mut rest = std::mem::take(&mut self.rest);
+        rest.extend_from_slice(bytes);
+        let left = self.read(&rest, take)?.len();
+        rest.drain(..rest.len() - left);
+        self.rest = rest;
+        Ok(())
+    }
+
+    /// Goes on until `input` is used up or a grant is needed; returns what is left.
+    fn read<'a>(
+        &mut self,
+        mut input: &'a [u8],
+        take: &mut dyn FnMut(EventKind),
+    ) -> Result<&'a [u8], Failure> {
+        let mut block = Block::default();
+        loop {
+            match self.state {
+                State::Data { left, fin } => {
+                    if !self.data(&mut input, left, fin, take)? {
+                        break;
                     }
-                    break;
                 }
-                Err(failure) => {
-                    self.failed = Some(failure);
-                    break;
+                State::Closed => return Ok(&[]),
+                _ if input.is_empty() => break,
+                State::Header => self.header(&mut input, &mut block, take)?,
+                State::Control { opcode, missing } => {
+                    self.control(&mut input, opcode, missing, take)?;
                 }
-            };
-            filled += count;
-        }
-        match (filled, &self.failed) {
-            (0, Some(failure)) => Err(failure.clone()),
-            _ => Ok(filled),
-        }
-    }
-
-    fn step(&mut self, input: &mut &[u8], target: &mut [u8]) -> Result<Step, Failure> {
-        if let Some(failure) = &self.failed {
-            return Err(failure.clone());
-        }
-        let collecting = matches!(self.state, State::Control { .. });
-        if !collecting && !self.staged.pending().is_empty() {
-            let mut pending = self.staged.pending();
-            let count = give(&mut pending, target, u64::MAX);
-            self.staged.start += count;
-            return Ok(Step::Gave(count));
-        }
-        if let State::Own { left, fin } = self.state {
-            return self.own(input, left, fin);
-        }
-        if input.is_empty() {
-            return Ok(Step::Starved);
-        }
-        match self.state {
-            State::Header => self.header(input),
-            State::Control { missing } => {
-                self.control(input, missing);
-                Ok(Step::Went)
-            }
-            State::Payload { left, rest } => {
-                let count = give(input, target, left);
-                self.state = match (left - count as u64, rest) {
-                    (0, None) => State::Header,
-                    (0, Some(text)) => State::Text(text),
-                    (left, rest) => State::Payload { left, rest },
-                };
-                Ok(Step::Gave(count))
-            }
-            State::Text(text) => {
-                self.fragment(input, text);
-                Ok(Step::Went)
-            }
-            State::Own { .. } | State::Closed => {
-                *input = &[];
-                Ok(Step::Starved)
             }
         }
-    }
-
-    /// Gives the assembly what there is of a frame.
-    fn own(&mut self, input: &mut &[u8], left: u64, fin: bool) -> Result<Step, Failure> {
-        let count = left.min(input.len() as u64) as usize;
-        if self.grant == 0 || (count == 0 && left > 0 && !self.assembly.has_output()) {
-            return Ok(Step::Starved);
+        if let Some(part) = self.assembly.part() {
+            take(part);
         }
-        let (mut payload, _) = input.split_at(count);
-        let (grown, is_done) = self.assembly.take(&mut payload)?;
-        let taken = count - payload.len();
-        *input = &input[taken..];
-        let left = left - taken as u64;
-        self.grant = self.grant.saturating_sub(grown);
-        self.state = State::Own { left, fin };
-        if self.assembly.is_full() {
-            return Ok(Step::Starved);
-        }
-        if is_done && left == 0 {
-            if fin {
-                self.event = self.assembly.finish()?;
-            }
-            if !fin || self.event.is_some() {
-                self.state = State::Header;
-            }
-        }
-        Ok(match self.event {
-            Some(_) => Step::Starved,
-            None => Step::Went,
-        })
+        Ok(input)
     }
 
     /// Completes and judges the next header.
-    fn header(&mut self, input: &mut &[u8]) -> Result<Step, Failure> {
+    fn header(
+        &mut self,
+        input: &mut &[u8],
+        block: &mut Block,
+        take: &mut dyn FnMut(EventKind),
+    ) -> Result<(), Failure> {
         let had = self.head_len;
-        let more = input.len().min(MAX_HEADER - had);
-        self.head[had..had + more].copy_from_slice(&input[..more]);
-        let Some(frame) = Frame::parse(&self.head[..had + more]) else {
-            self.head_len = had + more;
-            *input = &input[more..];
-            return Ok(Step::Went);
+        let frame = if had == 0 {
+            Frame::parse(input)
+        } else {
+            let more = input.len().min(MAX_HEADER - had);
+            self.head[had..had + more].copy_from_slice(&input[..more]);
+            Frame::parse(&self.head[..had + more])
+        };
+        let Some(frame) = frame else {
+            // What is not a whole header is shorter than the place for one.
+            self.head[had..had + input.len()].copy_from_slice(input);
+            self.head_len = had + input.len();
+            *input = &[];
+            return Ok(());
         };
         *input = &input[frame.header_size - had..];
         self.head_len = 0;
         self.judge(&frame)?;
-        self.begin(&frame, input);
-        Ok(Step::Went)
+        if frame.is_control() {
+            self.control_len = 0;
+            return self.control(input, frame.opcode, frame.length as usize, take);
+        }
+        let is_whole = frame.fin && frame.rsv == 0 && self.message.is_none();
+        match is_whole && frame.length <= input.len() as u64 {
+            true => self.whole(frame.opcode, frame.length as usize, input, block, take),
+            false => {
+                self.begin(&frame);
+                Ok(())
+            }
+        }
     }
 
     /// Everything that a header alone can violate.
@@ -399,131 +322,156 @@ impl Reader {
         Ok(())
     }
 
-    /// Follows an accepted header.
-    fn begin(&mut self, frame: &Frame, input: &[u8]) {
-        let header = self.head;
-        if frame.is_control() {
-            self.staged.set(&header[..frame.header_size]);
-            self.state = State::Control {
-                missing: frame.length as usize,
-            };
-            if frame.length == 0 {
-                self.control_done();
-            }
-            return;
+    /// Hands out a message that is one frame and has arrived.
+    fn whole(
+        &mut self,
+        opcode: u8,
+        length: usize,
+        input: &mut &[u8],
+        block: &mut Block,
+        take: &mut dyn FnMut(EventKind),
+    ) -> Result<(), Failure> {
+        let kind = message_type(opcode == TEXT);
+        if kind == MessageType::Text && std::str::from_utf8(&input[..length]).is_err() {
+            return Err(Failure::peer_utf8());
         }
-        let message = Message {
-            is_text: self
-                .message
-                .map_or(frame.opcode == TEXT, |message| message.is_text),
-            is_compressed: self
-                .message
-                .map_or(frame.rsv != 0, |message| message.is_compressed),
-            size: self.message.map_or(0, |message| message.size) + frame.length,
-            fragments: self.message.map_or(0, |message| message.fragments) + 1,
+        let data = block.take(input, length);
+        *input = &input[length..];
+        take(EventKind::Message {
+            kind,
+            part: Part::Whole,
+            data,
+        });
+        Ok(())
+    }
+
+    /// Begins a message that is put together, or goes on with it.
+    fn begin(&mut self, frame: &Frame) {
+        let message = match self.message {
+            Some(message) => Message {
+                size: message.size + frame.length,
+                fragments: message.fragments + 1,
+                ..message
+            },
+            None => {
+                let is_compressed = frame.rsv != 0;
+                self.assembly
+                    .begin(message_type(frame.opcode == TEXT), is_compressed);
+                Message {
+                    is_compressed,
+                    size: frame.length,
+                    fragments: 1,
+                }
+            }
         };
         self.message = (!frame.fin).then_some(message);
-        if self.assembly.wants(message.is_compressed) {
-            if message.fragments == 1 {
-                let kind = match message.is_text {
-                    true => MessageType::Text,
-                    false => MessageType::Binary,
-                };
-                self.assembly.begin(kind, message.is_compressed);
+        self.state = State::Data {
+            left: frame.length,
+            fin: frame.fin,
+        };
+    }
+
+    /// Gives the assembly what there is of a frame; false if that is nothing.
+    fn data(
+        &mut self,
+        input: &mut &[u8],
+        left: u64,
+        fin: bool,
+        take: &mut dyn FnMut(EventKind),
+    ) -> Result<bool, Failure> {
+        let count = left.min(input.len() as u64) as usize;
+        if self.grant == 0 || (count == 0 && left > 0 && !self.assembly.has_output()) {
+            return Ok(false);
+        }
+        let mut payload = &input[..count];
+        let (grown, is_done) = self.assembly.take(&mut payload, left)?;
+        let taken = count - payload.len();
+        *input = &input[taken..];
+        let left = left - taken as u64;
+        self.grant = self.grant.saturating_sub(grown);
+        self.state = State::Data { left, fin };
+        if self.assembly.is_full() {
+            self.assembly.part().map(&mut *take);
+        } else if is_done && left == 0 {
+            let message = if fin { self.assembly.finish()? } else { None };
+            if !fin || message.is_some() {
+                self.state = State::Header;
             }
-            self.state = State::Own {
-                left: frame.length,
-                fin: frame.fin,
+            message.map(take);
+        }
+        Ok(true)
+    }
+
+    /// Collects the payload of a control frame.
+    fn control(
+        &mut self,
+        input: &mut &[u8],
+        opcode: u8,
+        missing: usize,
+        take: &mut dyn FnMut(EventKind),
+    ) -> Result<(), Failure> {
+        let had = self.control_len;
+        let more = missing.min(input.len());
+        self.control[had..had + more].copy_from_slice(&input[..more]);
+        self.control_len = had + more;
+        *input = &input[more..];
+        if more < missing {
+            self.state = State::Control {
+                opcode,
+                missing: missing - more,
             };
-            return;
+            return Ok(());
         }
-        self.staged.set(&header[..frame.header_size]);
-        let is_partial = (input.len() as u64) < frame.length;
-        self.state = if message.is_text && is_partial {
-            self.staged.set(&[]);
-            State::Text(Text {
-                left: frame.length,
-                fin: frame.fin,
-                opcode: frame.opcode,
-            })
-        } else if frame.length == 0 {
-            State::Header
-        } else {
-            State::Payload {
-                left: frame.length,
-                rest: None,
+        self.state = State::Header;
+        let payload = &self.control[..self.control_len];
+        match opcode {
+            PING => take(EventKind::Ping(Bytes::copy_from_slice(payload))),
+            PONG => take(EventKind::Pong(Bytes::copy_from_slice(payload))),
+            _ => {
+                self.peer_close = Some(PeerClose::parse(payload)?);
+                self.state = State::Closed;
             }
-        };
-    }
-
-    /// Collects a control frame; only a whole one is passed on.
-    fn control(&mut self, input: &mut &[u8], missing: usize) {
-        let count = missing.min(input.len());
-        self.staged.push(&input[..count]);
-        *input = &input[count..];
-        match missing - count {
-            0 => self.control_done(),
-            missing => self.state = State::Control { missing },
         }
-    }
-
-    fn control_done(&mut self) {
-        let frame = self.staged.pending();
-        if frame[0] & 0x0f != CLOSE {
-            self.state = State::Header;
-            return;
-        }
-        let payload = &frame[2..];
-        self.peer_close = Some(PeerClose {
-            code: payload.first_chunk().map(|code| u16::from_be_bytes(*code)),
-            reason: payload.get(2..).unwrap_or_default().to_vec(),
-        });
-        self.state = State::Closed;
-    }
-
-    /// Passes on what has arrived of a text frame as a fragment of its own.
-    fn fragment(&mut self, input: &[u8], text: Text) {
-        let length = text.left.min(input.len() as u64).min(FRAGMENT);
-        let rest = text.left - length;
-        let header = FrameHeader {
-            is_final: text.fin && rest == 0,
-            opcode: OpCode::Data(if text.opcode == TEXT {
-                Data::Text
-            } else {
-                Data::Continue
-            }),
-            ..FrameHeader::default()
-        };
-        let mut bytes = [0; MAX_HEADER];
-        // The largest header fits.
-        let _ = header.format(length, &mut &mut bytes[..]);
-        self.staged.set(&bytes[..header.len(length)]);
-        self.state = State::Payload {
-            left: length,
-            rest: (rest > 0).then_some(Text {
-                left: rest,
-                opcode: CONTINUATION,
-                ..text
-            }),
-        };
+        Ok(())
     }
 }
 
-enum Step {
-    /// Bytes were handed out.
-    Gave(usize),
-    /// Something moved, and there may be more to do.
-    Went,
-    /// Nothing more without input.
-    Starved,
+fn message_type(is_text: bool) -> MessageType {
+    match is_text {
+        true => MessageType::Text,
+        false => MessageType::Binary,
+    }
 }
 
-/// Moves up to `limit` bytes from `source` to `target`.
-fn give(source: &mut &[u8], target: &mut [u8], limit: u64) -> usize {
-    let count = (source.len().min(target.len()) as u64).min(limit) as usize;
-    target[..count].copy_from_slice(&source[..count]);
-    *source = &source[count..];
-    count
+/// A copy of a stretch of the input, of which small messages take slices: one
+/// allocation for many of them.
+#[derive(Default)]
+struct Block {
+    bytes: Bytes,
+    /// How much of the input was left where the copy begins.
+    left: usize,
+}
+
+impl Block {
+    /// What a message that is kept for long can hold in memory.
+    const SIZE: usize = 16 << 10;
+    /// The largest message that shares.
+    const SHARED: usize = 2 << 10;
+
+    /// The first `length` bytes of the input.
+    fn take(&mut self, input: &[u8], length: usize) -> Bytes {
+        let left = input.len();
+        let start = self.left.saturating_sub(left);
+        if start + length <= self.bytes.len() && self.left >= left {
+            return self.bytes.slice(start..start + length);
+        }
+        if length > Self::SHARED || length == left {
+            return Bytes::copy_from_slice(&input[..length]);
+        }
+        self.bytes = Bytes::copy_from_slice(&input[..left.min(Self::SIZE)]);
+        self.left = left;
+        self.bytes.slice(..length)
+    }
 }
 
 #[cfg(test)]
@@ -544,38 +492,54 @@ mod tests {
         Reader::new(&config, agreement)
     }
 
-    /// Feeds `wire` in pieces of `piece` bytes and returns what came out.
-    fn run(wire: &[u8], piece: usize, target: usize) -> (Vec<u8>, Option<Failure>, Reader) {
+    /// What came out, as opcodes and payloads.
+    type Out = Vec<(u8, Vec<u8>)>;
+
+    /// Feeds `wire` in pieces of `piece` bytes and collects whole messages.
+    fn run(wire: &[u8], piece: usize) -> (Out, Option<Failure>, Reader) {
         let mut reader = reader(|_| {}, None);
-        let (out, failure) = feed(&mut reader, wire, piece, target, &mut |_| {});
+        let (out, failure) = collect(&mut reader, wire, piece);
         (out, failure, reader)
+    }
+
+    fn collect(reader: &mut Reader, wire: &[u8], piece: usize) -> (Out, Option<Failure>) {
+        let mut out = Vec::new();
+        let failure = feed(reader, wire, piece, &mut |event| {
+            out.push(match event {
+                EventKind::Message { kind, part, data } => {
+                    assert_eq!(part, Part::Whole);
+                    let opcode = if kind == MessageType::Text {
+                        TEXT
+                    } else {
+                        BINARY
+                    };
+                    (opcode, data.to_vec())
+                }
+                EventKind::Ping(payload) => (PING, payload.to_vec()),
+                EventKind::Pong(payload) => (PONG, payload.to_vec()),
+                other => panic!("{other:?}"),
+            });
+        });
+        (out, failure)
     }
 
     fn feed(
         reader: &mut Reader,
         wire: &[u8],
         piece: usize,
-        target: usize,
         take: &mut dyn FnMut(EventKind),
-    ) -> (Vec<u8>, Option<Failure>) {
-        let mut out = Vec::new();
-        let mut buffer = vec![0; target];
-        for mut input in wire.chunks(piece) {
-            loop {
-                reader.grant();
-                match reader.read(&mut input, &mut buffer) {
-                    Ok(0) => match reader.take_event() {
-                        Some(event) => take(event),
-                        None if reader.is_held() => {}
-                        None => break,
-                    },
-                    Ok(count) => out.extend_from_slice(&buffer[..count]),
-                    Err(failure) => return (out, Some(failure)),
-                }
+    ) -> Option<Failure> {
+        for input in wire.chunks(piece) {
+            let mut result = reader.receive(input, take);
+            while result.is_ok() && reader.is_held() {
+                result = reader.receive(&[], take);
             }
-            assert!(input.is_empty());
+            if let Err(failure) = result {
+                return Some(failure);
+            }
+            assert!(reader.rest.is_empty());
         }
-        (out, None)
+        None
     }
 
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -595,59 +559,95 @@ mod tests {
         bytes
     }
 
-    /// The payloads of the data messages in `wire`, fragments joined, and of
-    /// the control frames.
-    fn messages(mut wire: &[u8]) -> Vec<(u8, Vec<u8>)> {
-        let mut messages: Vec<(u8, Vec<u8>)> = Vec::new();
-        let mut open: Option<(u8, Vec<u8>)> = None;
-        while let Some(frame) = Frame::parse(wire) {
-            let (payload, rest) = wire[frame.header_size..].split_at(frame.length as usize);
-            wire = rest;
-            if frame.is_control() {
-                messages.push((frame.opcode, payload.to_vec()));
-                continue;
-            }
-            let message = open.get_or_insert((frame.opcode, Vec::new()));
-            message.1.extend(payload);
-            if frame.fin {
-                messages.extend(open.take());
-            }
-        }
-        assert!(wire.is_empty() && open.is_none());
-        messages
-    }
-
     #[test]
     fn any_split_gives_the_same_messages() {
+        let long = vec![b'x'; 70_000];
         let wire = [
             frame(0x81, b"hello"),
             frame(0x82, &[7; 300]),
             frame(0x01, "gr\u{fc}\u{df}e".as_bytes()),
             frame(0x89, b"ping"),
             frame(0x00, b""),
-            frame(0x80, &[b'x'; 70_000]),
+            frame(0x80, &long),
             frame(0x8a, b""),
             frame(0x81, b""),
+            frame(0x82, &long),
             frame(0x88, &[3, 232, b'b', b'y', b'e']),
             b"ignored".to_vec(),
         ]
         .concat();
-        let expected = messages(&wire[..wire.len() - 7]);
+        let expected = [
+            (TEXT, b"hello".to_vec()),
+            (BINARY, vec![7; 300]),
+            (PING, b"ping".to_vec()),
+            (TEXT, ["gr\u{fc}\u{df}e".as_bytes(), &long].concat()),
+            (PONG, Vec::new()),
+            (TEXT, Vec::new()),
+            (BINARY, long),
+        ];
         for piece in [1, 2, 3, 5, 7, 64, 1000, 65_536, wire.len()] {
-            for target in [1, 14, 1024] {
-                let (out, failure, reader) = run(&wire, piece, target);
-                assert_eq!(failure, None);
-                assert_eq!(messages(&out), expected, "pieces of {piece} into {target}");
-                let close = reader.peer_close().unwrap();
-                assert_eq!((close.code, &close.reason[..]), (Some(1000), &b"bye"[..]));
+            let (out, failure, reader) = run(&wire, piece);
+            assert_eq!(failure, None);
+            assert!(out == expected, "pieces of {piece}");
+            let close = reader.peer_close().unwrap();
+            assert_eq!((close.code, &close.reason[..]), (Some(1000), "bye"));
+        }
+    }
+
+    #[test]
+    fn small_messages_share_blocks() {
+        let message = |i: usize| vec![i as u8; i * 7 % 3000];
+        let wire: Vec<u8> = (0..200).flat_map(|i| frame(0x82, &message(i))).collect();
+        for piece in [1000, 65_536, wire.len()] {
+            let (out, failure, _) = run(&wire, piece);
+            assert_eq!(failure, None);
+            assert!((0..200).map(|i| (BINARY, message(i))).eq(out));
+        }
+    }
+
+    #[test]
+    fn text_fails_at_its_first_bad_byte() {
+        for bad in [
+            &b"\xff"[..],
+            b"\xc0",
+            b"\xe0\x80",
+            b"\xed\xa0",
+            b"\xf4\x90",
+            b"\xc3x",
+        ] {
+            // A frame that announces more than ever comes.
+            let wire = [&[0x81, 126, 4, 0], &b"good"[..], bad].concat();
+            for piece in [1, wire.len()] {
+                let (out, failure, _) = run(&wire, piece);
+                assert!(out.is_empty());
+                assert_eq!(
+                    failure.expect("a failure").close_code,
+                    Some(1007),
+                    "{bad:?}"
+                );
+                let (_, failure, _) = run(&wire[..wire.len() - 1], piece);
+                assert_eq!(failure, None, "{bad:?}");
             }
         }
     }
 
     #[test]
-    fn whole_frames_pass_unchanged() {
-        let wire = [frame(0x81, b"hello"), frame(0x02, b"ab"), frame(0x80, b"c")].concat();
-        assert_eq!(run(&wire, wire.len(), 1024).0, wire);
+    fn a_close_frame_is_judged() {
+        let cases: [(&[u8], u16); 5] = [
+            (&[3], 1002),
+            (&[3, 0xec], 1002),
+            (&[3, 0xed], 1002),
+            (&[0, 0], 1002),
+            (&[3, 0xe8, 0xff], 1007),
+        ];
+        for (payload, code) in cases {
+            let (_, failure, reader) = run(&frame(0x88, payload), 1);
+            assert_eq!(failure.expect("a failure").close_code, Some(code));
+            assert_eq!(reader.peer_close(), None);
+        }
+        let (_, failure, reader) = run(&frame(0x88, b""), 1);
+        assert_eq!(failure, None);
+        assert_eq!(reader.peer_close(), Some(&PeerClose::default()));
     }
 
     #[test]
@@ -673,7 +673,7 @@ mod tests {
         ];
         for (wire, status) in cases {
             for piece in [1, wire.len()] {
-                let failure = run(wire, piece, 1024).1.expect("a failure");
+                let failure = run(wire, piece).1.expect("a failure");
                 assert_eq!(failure.status, status, "{wire:?}");
             }
         }
@@ -730,22 +730,20 @@ mod tests {
         let (wire, expected) = mixture();
         for piece in [1, 2, 3, 7, 64, 1000, 65_536, wire.len()] {
             let mut reader = reader(|_| {}, Some(&AGREEMENT));
-            let mut got = Vec::new();
-            let mut take = |event| {
-                if let EventKind::Message { kind, part, data } = event {
-                    assert_eq!(part, Part::Whole);
-                    got.push((kind, data.to_vec()));
-                }
-            };
-            let (plain, failure) = feed(&mut reader, &wire, piece, 1024, &mut take);
+            let (out, failure) = collect(&mut reader, &wire, piece);
             assert_eq!(failure, None);
-            let plain = messages(&plain);
-            assert_eq!(plain.iter().filter(|(opcode, _)| *opcode == 9).count(), 2);
-            assert_eq!(got.len() + plain.len() - 2, expected.len());
-            let compressed = expected.iter().enumerate();
-            let compressed = compressed.filter(|(index, _)| [0, 2, 3, 6].contains(index));
-            assert!(compressed.map(|(_, message)| message).eq(&got));
-            assert!(reader.is_at_rest());
+            let (pings, messages): (Out, Out) =
+                out.into_iter().partition(|(opcode, _)| *opcode == PING);
+            assert_eq!(pings.len(), 2);
+            let expected = expected.iter().map(|(kind, data)| {
+                let opcode = if *kind == MessageType::Text {
+                    TEXT
+                } else {
+                    BINARY
+                };
+                (opcode, data.clone())
+            });
+            assert!(expected.eq(messages), "pieces of {piece}");
         }
     }
 
@@ -768,9 +766,7 @@ mod tests {
                     is_open = !part.ends();
                 }
             };
-            let (plain, failure) = feed(&mut reader, &wire, piece, 1024, &mut take);
-            assert_eq!(failure, None);
-            assert_eq!(messages(&plain).len(), 2);
+            assert_eq!(feed(&mut reader, &wire, piece, &mut take), None);
             assert!(!is_open && got == expected);
         }
     }
@@ -792,13 +788,8 @@ mod tests {
             (&bomb, 3 << 20, 200, false),
             (&small, 1 << 20, 1, true),
         ] {
-            let (_, failure) = feed(
-                &mut limit(size, ratio),
-                &frame(0xc2, wire),
-                99,
-                64,
-                &mut |_| {},
-            );
+            let mut reader = limit(size, ratio);
+            let failure = feed(&mut reader, &frame(0xc2, wire), 99, &mut |_| {});
             assert_eq!(
                 failure.map(|failure| failure.close_code),
                 (!is_allowed).then_some(Some(1009))
@@ -821,7 +812,7 @@ mod tests {
             let wire = wire.concat();
             for piece in [1, wire.len()] {
                 let mut reader = reader(|_| {}, Some(&AGREEMENT));
-                let (_, failure) = feed(&mut reader, &wire, piece, 64, &mut |_| {});
+                let failure = feed(&mut reader, &wire, piece, &mut |_| {});
                 assert_eq!(
                     failure.expect("a failure").close_code,
                     Some(code),
@@ -837,7 +828,7 @@ mod tests {
         for _ in 0..FRAGMENTS {
             wire.extend(frame(0x00, b""));
         }
-        let failure = run(&wire, 4096, 1024).1.expect("a failure");
+        let failure = run(&wire, 4096).1.expect("a failure");
         assert_eq!(failure.status, Status::MessageTooBig);
     }
 }

@@ -13,8 +13,14 @@ use tungstenite::protocol::frame::FrameHeader;
 const CHUNK: usize = 16 << 10;
 /// An empty chunk up to this size is kept for the next frame.
 const KEPT_CHUNK: usize = 1 << 10;
+/// Pongs that wait, apart from one that may have begun to leave. Beyond it a ping
+/// flood is answered for its last ping only (RFC 6455 §5.5.3).
+const MAX_PONGS: usize = 16;
 /// Chunks handed to the kernel in one write.
 const MAX_SLICES: usize = 64;
+
+/// What a frame adds to its payload at most: two bytes, eight of length, four of mask.
+pub const MAX_FRAME_HEADER: usize = 14;
 
 /// Where encoded bytes go: a socket, or TLS above one.
 pub trait Sink {
@@ -29,7 +35,6 @@ pub trait Sink {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
     Ping,
-    /// Of pongs that wait, only the last is sent (RFC 6455 §5.5.3).
     Pong,
 }
 
@@ -77,15 +82,14 @@ pub struct SendQueue {
 }
 
 impl SendQueue {
-    /// Encodes one data frame, masked (RFC 6455 §5.3).
-    pub fn push_data(&mut self, mut header: FrameHeader, payload: &[u8], mask: [u8; 4]) {
-        header.mask = Some(mask);
-        let size = header.len(payload.len() as u64) + payload.len();
-        let chunk = self.chunk_for(size);
-        // Writing to a Vec cannot fail.
-        let _ = header.format(payload.len() as u64, chunk);
-        append_masked(chunk, payload, mask);
-        self.frame_appended(size, header.is_final);
+    /// Encodes one data frame.
+    pub fn push_data(&mut self, header: FrameHeader, payload: &[u8], mask: [u8; 4]) {
+        let is_final = header.is_final;
+        let chunk = self.chunk_for(MAX_FRAME_HEADER + payload.len());
+        let before = chunk.len();
+        append_frame(chunk, header, payload, mask);
+        let size = chunk.len() - before;
+        self.frame_appended(size, is_final);
     }
 
     /// Appends an encoded close frame, behind everything queued.
@@ -96,27 +100,21 @@ impl SendQueue {
     }
 
     /// Queues an encoded ping or pong, which leaves at the next frame boundary.
-    pub fn push_control(&mut self, kind: Control, frame: &[u8]) {
-        let offered = self.control_offered;
-        let waiting = self
-            .control
-            .iter_mut()
-            .enumerate()
-            .find(|(index, other)| {
-                let started = *index == 0 && (offered || other.written > 0);
-                kind == Control::Pong && other.kind == kind && !started
-            })
-            .map(|(_, other)| other);
-        match waiting {
-            Some(pong) => {
-                pong.bytes.clear();
-                pong.bytes.extend_from_slice(frame);
-            }
-            None => self.control.push_back(ControlFrame {
-                kind,
-                bytes: frame.to_vec(),
-                written: 0,
-            }),
+    /// Of pongs that wait, the last gives way when there are too many.
+    pub fn push_control(&mut self, kind: Control, bytes: Vec<u8>) {
+        let frame = ControlFrame {
+            kind,
+            bytes,
+            written: 0,
+        };
+        let is_pong = |other: &&mut ControlFrame| other.kind == Control::Pong;
+        let surplus = match kind {
+            Control::Pong => self.control.iter_mut().filter(is_pong).nth(MAX_PONGS),
+            Control::Ping => None,
+        };
+        match surplus {
+            Some(last) => *last = frame,
+            None => self.control.push_back(frame),
         }
     }
 
@@ -303,12 +301,20 @@ fn would_block(result: &io::Result<usize>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
 
+/// Encodes a frame, masked (RFC 6455 §5.3).
+pub fn append_frame(target: &mut Vec<u8>, mut header: FrameHeader, payload: &[u8], mask: [u8; 4]) {
+    header.mask = Some(mask);
+    target.reserve(MAX_FRAME_HEADER + payload.len());
+    // Writing to a Vec cannot fail.
+    let _ = header.format(payload.len() as u64, target);
+    append_masked(target, payload, mask);
+}
+
 /// Copies and masks in blocks that stay in the first-level cache.
 fn append_masked(target: &mut Vec<u8>, payload: &[u8], mask: [u8; 4]) {
     const BLOCK: usize = 4096;
     let [a, b, c, d] = mask;
     let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    target.reserve(payload.len());
     for block in payload.chunks(BLOCK) {
         let start = target.len();
         target.extend_from_slice(block);
@@ -428,7 +434,7 @@ mod tests {
         push(&mut queue, b"first", [0; 4]);
         push(&mut queue, b"second", [0; 4]);
         let (start, _) = flush(&mut queue, 3);
-        queue.push_control(Control::Ping, b"<ping>");
+        queue.push_control(Control::Ping, b"<ping>".to_vec());
         let (rest, written) = flush(&mut queue, usize::MAX);
         let wire = [start, rest].concat();
         assert_eq!(&wire[11..17], b"<ping>");
@@ -436,16 +442,18 @@ mod tests {
     }
 
     #[test]
-    fn an_unsent_pong_is_replaced_and_a_started_one_is_not() {
+    fn of_many_pongs_the_first_and_the_last_are_sent() {
         let mut queue = SendQueue::default();
-        queue.push_control(Control::Pong, b"<pong 1>");
-        queue.push_control(Control::Pong, b"<pong 2>");
+        let pong = |i: usize| format!("<{i}>").into_bytes();
+        queue.push_control(Control::Pong, pong(0));
         let (start, _) = flush(&mut queue, 2);
-        queue.push_control(Control::Pong, b"<pong 3>");
-        queue.push_control(Control::Pong, b"<pong 4>");
+        for i in 1..100 {
+            queue.push_control(Control::Pong, pong(i));
+        }
         let (rest, written) = flush(&mut queue, usize::MAX);
-        assert_eq!([start, rest].concat(), b"<pong 2><pong 4>");
-        assert_eq!(written.pongs, 2);
+        let expected: Vec<u8> = (0..MAX_PONGS).chain([99]).flat_map(pong).collect();
+        assert_eq!([start, rest].concat(), expected);
+        assert_eq!(written.pongs, MAX_PONGS as u64 + 1);
     }
 
     #[test]
@@ -455,7 +463,7 @@ mod tests {
         let mut pipe = Pipe::new(0);
         pipe.repeats = true;
         queue.write_to(&mut pipe, &mut Written::default()).unwrap();
-        queue.push_control(Control::Ping, b"<ping>");
+        queue.push_control(Control::Ping, b"<ping>".to_vec());
         let (wire, _) = flush(&mut queue, usize::MAX);
         assert_eq!(&wire[11..], b"<ping>");
     }

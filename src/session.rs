@@ -1,20 +1,19 @@
-//! The open WebSocket: tungstenite above the reader and the send queue, ping
-//! and close timers. It knows nothing of events' consumers, threads or C.
+//! The open WebSocket: the reader, the send queue, ping and close timers. It
+//! knows nothing of events' consumers, threads or C.
 
 use std::time::{Duration, Instant};
 
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng};
-use tungstenite::Utf8Bytes;
-use tungstenite::protocol::frame::coding::{Data, OpCode};
-use tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Control as ControlCode, Data, OpCode};
 
-use crate::config::{Config, MAX_CLOSE_REASON, expiry, is_wire_close_code};
+use crate::config::{Config, MAX_CLOSE_REASON, expiry};
 use crate::deflate::{Agreement, Deflater};
 use crate::error::{Failure, Phase, Status};
 use crate::event::{EventKind, MessageType, Part};
-use crate::inbound::Inbound;
-use crate::send_queue::{SendQueue, Written};
+use crate::reader::Reader;
+use crate::send_queue::{Control, SendQueue, Written, append_frame};
 use crate::transport::{Buffers, Received, Transport};
 
 /// No status code was in the close frame (RFC 6455 §7.4.1).
@@ -86,6 +85,12 @@ enum Stage {
     },
 }
 
+/// A failure that waits until what came before it was delivered, and answered.
+struct Violation {
+    failure: Failure,
+    until: Option<Instant>,
+}
+
 /// What is to be known of a message, or a part of one, to send it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outgoing {
@@ -113,7 +118,7 @@ struct Heartbeat {
 
 pub struct Session {
     transport: Transport,
-    inbound: Inbound,
+    reader: Reader,
     queue: SendQueue,
     /// If compression was agreed on.
     deflater: Option<Deflater>,
@@ -121,6 +126,8 @@ pub struct Session {
     is_deflating: bool,
     masks: StdRng,
     stage: Stage,
+    /// The peer violated the protocol after messages that are still to be delivered.
+    violation: Option<Violation>,
     /// The peer's close frame came before ours.
     closed_by_peer: bool,
     heartbeat: Heartbeat,
@@ -155,7 +162,7 @@ impl Session {
             .map_err(|error| Failure::new(Status::System, format!("no random numbers: {error}")))?;
         Ok(Session {
             transport,
-            inbound: Inbound::new(config, agreement),
+            reader: Reader::new(config, agreement),
             queue: SendQueue::default(),
             deflater: agreement
                 .map(|agreement| Deflater::new(&config.deflate, agreement))
@@ -163,6 +170,7 @@ impl Session {
             is_deflating: false,
             masks,
             stage: Stage::Open,
+            violation: None,
             closed_by_peer: false,
             heartbeat: Heartbeat {
                 next_ping: expiry(now, config.ping_interval),
@@ -218,13 +226,18 @@ impl Session {
 
     /// Whether reading can go on at once.
     pub fn is_readable(&self) -> bool {
-        self.inbound.is_held() || (self.readable && !self.ended)
+        self.violation.is_none() && (self.reader.is_held() || (self.readable && !self.ended))
+    }
+
+    /// Whether the end waits for the delivery of what came before it.
+    pub fn awaits_delivery(&self) -> bool {
+        self.violation.is_some()
     }
 
     /// Bytes that the open stage holds apart from what is queued to be sent:
     /// compression contexts and a message under way.
     pub fn memory(&self) -> usize {
-        self.inbound.memory() + self.deflater.as_ref().map_or(0, Deflater::memory)
+        self.reader.memory() + self.deflater.as_ref().map_or(0, Deflater::memory)
     }
 
     /// Queues a message or a part of one, compressed if that was agreed on.
@@ -257,15 +270,17 @@ impl Session {
     }
 
     /// Queues a ping.
-    pub fn push_ping(&mut self, payload: &[u8]) -> Result<(), Failure> {
+    pub fn push_ping(&mut self, payload: &[u8]) {
         self.heartbeat.payload.clear();
         self.heartbeat.payload.extend_from_slice(payload);
-        self.inbound.encode_ping(payload, &mut self.queue)
+        let frame = control_frame(ControlCode::Ping, payload, &mut self.masks);
+        self.queue.push_control(Control::Ping, frame);
     }
 
     /// Queues a pong of the application.
-    pub fn push_pong(&mut self, payload: &[u8]) -> Result<(), Failure> {
-        self.inbound.encode_pong(payload, &mut self.queue)
+    pub fn push_pong(&mut self, payload: &[u8]) {
+        let frame = control_frame(ControlCode::Pong, payload, &mut self.masks);
+        self.queue.push_control(Control::Pong, frame);
     }
 
     /// Begins the close handshake; a code of 0 sends none.
@@ -312,63 +327,34 @@ impl Session {
     pub fn feed(
         &mut self,
         bytes: &[u8],
-        answer_pings: bool,
+        auto_pong: bool,
         counters: &mut Counters,
         emit: &mut dyn FnMut(EventKind),
     ) {
-        let mut take = |kind: EventKind| {
-            note_received(&kind, counters, &mut self.heartbeat);
-            emit(kind);
-        };
-        let result = self
-            .inbound
-            .receive(bytes, &mut self.queue, answer_pings, &mut take);
-        if let Err(failure) = result {
-            self.fail(failure, emit);
-        }
+        self.intake(auto_pong, counters, emit).1.take(bytes);
     }
 
-    /// Takes what the inbound half still holds, or reads once from the socket.
+    /// Takes what the reader still holds, or reads once from the socket.
     pub fn read(
         &mut self,
+        now: Instant,
         buffers: &mut Buffers,
         auto_pong: bool,
         counters: &mut Counters,
         emit: &mut dyn FnMut(EventKind),
     ) {
-        // Nothing may follow our close frame (RFC 6455 §5.5.1).
-        let answer_pings = auto_pong && self.is_open();
-        if self.inbound.is_held() {
-            return self.feed(&[], answer_pings, counters, emit);
+        if self.reader.is_held() {
+            return self.feed(&[], auto_pong, counters, emit);
         }
         self.readable = false;
-        let mut failed = matches!(self.stage, Stage::Draining { .. });
-        let mut violation = None;
-        let mut any = false;
-        let (inbound, queue, heartbeat) = (&mut self.inbound, &mut self.queue, &mut self.heartbeat);
-        let result = self.transport.receive(buffers, &mut |bytes| {
-            any = true;
-            counters.bytes_received += bytes.len() as u64;
-            if failed {
-                return Ok(());
-            }
-            let mut take = |kind: EventKind| {
-                note_received(&kind, counters, heartbeat);
-                emit(kind);
-            };
-            if let Err(failure) = inbound.receive(bytes, queue, answer_pings, &mut take) {
-                violation = Some(failure);
-                failed = true;
-            }
+        let (transport, mut intake) = self.intake(auto_pong, counters, emit);
+        let result = transport.receive(buffers, &mut |bytes| {
+            intake.counters.bytes_received += bytes.len() as u64;
+            intake.heartbeat.unanswered = None;
+            intake.heartbeat.received = now;
+            intake.take(bytes);
             Ok(())
         });
-        if any {
-            self.heartbeat.unanswered = None;
-            self.heartbeat.received = Instant::now();
-        }
-        if let Some(failure) = violation {
-            self.fail(failure, emit);
-        }
         match result {
             Ok(Received::More) => self.readable = true,
             Ok(Received::Short) => self.readable = self.hung_up,
@@ -379,36 +365,61 @@ impl Session {
                 self.write_failure.get_or_insert(failure);
             }
         }
-        if !self.readable && self.is_open() {
-            self.inbound.give_buffer_back();
-        }
+    }
+
+    fn intake<'a>(
+        &'a mut self,
+        auto_pong: bool,
+        counters: &'a mut Counters,
+        emit: &'a mut dyn FnMut(EventKind),
+    ) -> (&'a mut Transport, Intake<'a>) {
+        let intake = Intake {
+            // Nothing may follow our close frame (RFC 6455 §5.5.1).
+            answer_pings: auto_pong && self.is_open(),
+            reader: &mut self.reader,
+            violation: &mut self.violation,
+            close_timeout: self.close_timeout,
+            queue: &mut self.queue,
+            masks: &mut self.masks,
+            heartbeat: &mut self.heartbeat,
+            counters,
+            emit,
+        };
+        (&mut self.transport, intake)
     }
 
     /// Does what is due, and tells whether the attempt is over. `held` says
-    /// that the application has stopped the reading.
+    /// that the application has stopped the reading, `delivered` that it has seen
+    /// everything there was.
     pub fn advance(
         &mut self,
         now: Instant,
         held: bool,
+        delivered: bool,
         config: &Config,
         counters: &mut Counters,
         emit: &mut dyn FnMut(EventKind),
     ) -> Option<End> {
-        if let Some(violating) = self.peer_close_violation() {
-            self.fail(violating, emit);
+        let is_due = |violation: &mut Violation| {
+            delivered || violation.until.is_some_and(|until| until <= now)
+        };
+        if let Some(violation) = self.violation.take_if(is_due) {
+            // The answers to what came before it.
+            self.flush(counters);
+            self.fail(violation.failure, emit);
         }
         self.answer_peer_close(now);
         self.beat(now, held, config);
         self.flush(counters);
         let close_sent = !self.is_open() && self.queue.is_empty();
-        let peer_close = self.inbound.peer_close().is_some();
+        let peer_close = self.reader.peer_close().is_some();
         let both = close_sent && peer_close && matches!(self.stage, Stage::Closing { .. });
         if close_sent && (both || matches!(self.stage, Stage::Draining { .. })) && !self.write_shut
         {
             self.write_shut = true;
             self.transport.shutdown_write();
         }
-        if self.ended && !self.inbound.is_held() {
+        if self.ended && !self.reader.is_held() {
             return Some(self.end(both));
         }
         if self.write_failure.is_some() && !self.is_readable() {
@@ -443,7 +454,11 @@ impl Session {
         let ping = self.heartbeat.next_ping.filter(|_| self.is_open());
         let pong = self.silent_until(config).filter(|_| !held);
         let idle = self.idle_until(config).filter(|_| !held);
-        [self.deadline(), ping, pong, idle]
+        let violation = self
+            .violation
+            .as_ref()
+            .and_then(|violation| violation.until);
+        [self.deadline(), violation, ping, pong, idle]
             .into_iter()
             .flatten()
             .min()
@@ -499,23 +514,12 @@ impl Session {
         }
         self.heartbeat.is_queued = true;
         self.heartbeat.count = self.heartbeat.count.wrapping_add(1);
-        let payload = self.heartbeat.count.to_be_bytes();
-        if let Err(failure) = self.push_ping(&payload) {
-            self.write_failure.get_or_insert(failure);
-        }
-    }
-
-    /// A close frame whose code must not be sent (RFC 6455 §7.4).
-    fn peer_close_violation(&self) -> Option<Failure> {
-        let code = self.inbound.peer_close()?.code?;
-        let draining = matches!(self.stage, Stage::Draining { .. });
-        (!draining && !is_wire_close_code(code))
-            .then(|| Failure::protocol(format!("a close frame has the code {code} (RFC 6455 7.4)")))
+        self.push_ping(&self.heartbeat.count.to_be_bytes());
     }
 
     /// The peer's close frame ends the open stage and is answered with its code.
     fn answer_peer_close(&mut self, now: Instant) {
-        let Some(code) = self.inbound.peer_close().map(|close| close.code) else {
+        let Some(code) = self.reader.peer_close().map(|close| close.code) else {
             return;
         };
         if !self.is_open() {
@@ -540,7 +544,7 @@ impl Session {
             http_status: failure.http_status,
             text: failure.text.clone(),
         });
-        self.inbound.discard();
+        self.reader.close();
         let dropped_close = self.queue.drop_unstarted();
         let lacks_close = self.is_open() || dropped_close;
         if let (true, Some(code)) = (lacks_close, failure.close_code) {
@@ -554,15 +558,13 @@ impl Session {
     }
 
     fn push_close_frame(&mut self, code: Option<u16>, reason: &str) {
-        let mut frame = Frame::close(code.map(|code| CloseFrame {
-            code: code.into(),
-            reason: Utf8Bytes::from(reason),
-        }));
-        frame.header_mut().mask = Some(self.masks.next_u32().to_ne_bytes());
-        let mut bytes = Vec::new();
-        // Writing to a Vec cannot fail.
-        let _ = frame.format(&mut bytes);
-        self.queue.push_close(&bytes);
+        let mut payload = Vec::new();
+        if let Some(code) = code {
+            payload.extend_from_slice(&code.to_be_bytes());
+            payload.extend_from_slice(reason.as_bytes());
+        }
+        let frame = control_frame(ControlCode::Close, &payload, &mut self.masks);
+        self.queue.push_close(&frame);
     }
 
     fn end(&mut self, both: bool) -> End {
@@ -575,13 +577,13 @@ impl Session {
                 ..End::failed(failure.clone(), phase)
             };
         }
-        match self.inbound.peer_close() {
+        match self.reader.peer_close() {
             Some(close) => End {
                 error: None,
                 status: if both { Status::Ok } else { Status::Closed },
                 phase,
                 code: close.code.unwrap_or(CODE_NONE),
-                reason: String::from_utf8_lossy(&close.reason).into_owned(),
+                reason: close.reason.clone(),
                 clean: both,
                 by_peer: self.closed_by_peer,
             },
@@ -591,6 +593,50 @@ impl Session {
             }
         }
     }
+}
+
+/// What received bytes touch.
+struct Intake<'a> {
+    reader: &'a mut Reader,
+    violation: &'a mut Option<Violation>,
+    close_timeout: Option<Duration>,
+    answer_pings: bool,
+    queue: &'a mut SendQueue,
+    masks: &'a mut StdRng,
+    heartbeat: &'a mut Heartbeat,
+    counters: &'a mut Counters,
+    emit: &'a mut dyn FnMut(EventKind),
+}
+
+impl Intake<'_> {
+    fn take(&mut self, bytes: &[u8]) {
+        let result = self.reader.receive(bytes, &mut |kind| {
+            note_received(&kind, self.counters, self.heartbeat);
+            if let (true, EventKind::Ping(payload)) = (self.answer_pings, &kind) {
+                let frame = control_frame(ControlCode::Pong, payload, self.masks);
+                self.queue.push_control(Control::Pong, frame);
+            }
+            (self.emit)(kind);
+        });
+        if let Err(failure) = result {
+            self.reader.close();
+            *self.violation = Some(Violation {
+                failure,
+                until: expiry(Instant::now(), self.close_timeout),
+            });
+        }
+    }
+}
+
+/// Encodes a ping, pong or close frame, masked (RFC 6455 §5.3, §5.5).
+fn control_frame(code: ControlCode, payload: &[u8], masks: &mut StdRng) -> Vec<u8> {
+    let header = FrameHeader {
+        opcode: OpCode::Control(code),
+        ..FrameHeader::default()
+    };
+    let mut bytes = Vec::new();
+    append_frame(&mut bytes, header, payload, masks.next_u32().to_ne_bytes());
+    bytes
 }
 
 /// Counts what was received, and times the answer to a ping.

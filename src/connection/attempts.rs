@@ -186,11 +186,6 @@ impl Connection {
         }
     }
 
-    /// Whether a reconnect waits for the close to be delivered.
-    pub(crate) fn has_restart(&self) -> bool {
-        self.lock().restart.is_some()
-    }
-
     /// The close was delivered: a reconnect that waited for it may be scheduled.
     pub(crate) fn close_delivered(&self) {
         let mut inner = self.lock();
@@ -208,11 +203,7 @@ impl Inner {
     }
 
     /// Starts the next attempt now or later.
-    fn schedule(
-        &mut self,
-        connection: &Connection,
-        restart: Restart,
-    ) -> Result<(), Status> {
+    fn schedule(&mut self, connection: &Connection, restart: Restart) -> Result<(), Status> {
         let Some(event_loop) = &self.event_loop else {
             return Err(Status::State);
         };
@@ -415,12 +406,7 @@ impl Inner {
         self.attempt = Attempt::Open(Box::new(session));
     }
 
-    fn advance_session(
-        &mut self,
-        connection: &Connection,
-        turn: &mut Turn<'_>,
-        ready: Ready,
-    ) {
+    fn advance_session(&mut self, connection: &Connection, turn: &mut Turn<'_>, ready: Ready) {
         if let Attempt::Open(session) = &mut self.attempt {
             session.set_ready(ready);
         }
@@ -431,9 +417,17 @@ impl Inner {
         let (inbox, counters, config) = (&mut self.inbox, &mut self.counters, &self.config);
         let mut emit = |kind| inbox.push(kind);
         if session.is_readable() && !held {
-            session.read(turn.buffers, config.auto_pong, counters, &mut emit);
+            session.read(
+                turn.now,
+                turn.buffers,
+                config.auto_pong,
+                counters,
+                &mut emit,
+            );
         }
-        let end = session.advance(turn.now, held, config, counters, &mut emit);
+        let delivered = inbox.is_empty() && !self.delivering && !self.polled;
+        let mut emit = |kind| inbox.push(kind);
+        let end = session.advance(turn.now, held, delivered, config, counters, &mut emit);
         let drained = self.full && session.queued() == 0;
         if drained {
             self.full = false;

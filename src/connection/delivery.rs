@@ -21,6 +21,13 @@ pub(crate) struct Batch {
     pub changes: u64,
 }
 
+/// What `take_events` leaves behind.
+pub(crate) struct Taken {
+    pub more: bool,
+    /// Something waits until the host is through with what was taken.
+    pub awaited: bool,
+}
+
 impl Connection {
     /// Holds messages, pings and pongs back and stops reading the socket.
     pub fn pause_recv(&self) -> Result<(), Status> {
@@ -82,6 +89,9 @@ impl Connection {
     pub(crate) fn batch_delivered(&self) {
         let mut inner = self.lock();
         inner.delivering = false;
+        if inner.awaits_delivery() {
+            inner.queue_drive(self);
+        }
         inner.settle(self);
     }
 
@@ -94,20 +104,41 @@ impl Connection {
         self.changes.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// Takes events until `room` is used up; tells whether more are left.
-    pub(crate) fn take_events(&self, room: usize, events: &mut Vec<Event>) -> bool {
+    /// Takes events until `room` is used up.
+    pub(crate) fn take_events(&self, room: usize, events: &mut Vec<Event>) -> Taken {
         let mut inner = self.lock();
+        let before = events.len();
         while events.len() < room {
             match inner.pop(self) {
                 Some(event) => events.push(event),
-                None => return false,
+                None => break,
             }
         }
-        inner.inbox.has_next() || inner.unlist()
+        let taken = &events[before..];
+        inner.polled = !taken.is_empty() && inner.awaits_delivery();
+        let told = |event: &Event| event.event_type().may_precede_attempt();
+        Taken {
+            more: inner.inbox.has_next() || inner.unlist(),
+            awaited: inner.polled || (inner.restart.is_some() && taken.iter().any(told)),
+        }
+    }
+
+    /// The host is through with the events that it polled.
+    pub(crate) fn polled_delivered(&self) {
+        self.close_delivered();
+        let mut inner = self.lock();
+        if std::mem::take(&mut inner.polled) {
+            inner.queue_drive(self);
+        }
     }
 }
 
 impl Inner {
+    /// Whether the end of the attempt waits for the delivery of what came before.
+    fn awaits_delivery(&self) -> bool {
+        matches!(&self.attempt, Attempt::Open(session) if session.awaits_delivery())
+    }
+
     pub(super) fn drop_received(&mut self, connection: &Connection) {
         self.inbox.drop_received();
         self.dropped_at = connection.note_change();

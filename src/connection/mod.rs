@@ -125,6 +125,8 @@ struct Inner {
     flush_queued: bool,
     /// Callbacks are running.
     delivering: bool,
+    /// Events are in the hands of the host, and the end waits until it is through.
+    polled: bool,
     /// Whether the loop counts the connection as active.
     active: bool,
     last_direct: Option<(u64, Instant)>,
@@ -168,6 +170,7 @@ impl Connection {
                 drive_queued: false,
                 flush_queued: false,
                 delivering: false,
+                polled: false,
                 active: false,
                 last_direct: None,
                 addresses: None,

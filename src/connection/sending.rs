@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::config::{BinaryType, MAX_CONTROL_PAYLOAD};
-use crate::error::{Failure, Status};
+use crate::error::Status;
 use crate::event::{EventKind, MessageType, Part};
+use crate::send_queue::MAX_FRAME_HEADER;
 use crate::session::{Outgoing, Session};
 
 use super::attempts::Attempt;
@@ -12,10 +13,6 @@ use super::{Connection, Inner};
 
 /// From this size on the sender writes a queue that waits to be flushed.
 const WRITE_AT: usize = 16 << 10;
-
-/// What a frame adds to its payload at most; counted for messages that wait to
-/// be framed, so that empty ones are limited too.
-const MAX_FRAME_HEADER: usize = 14;
 
 /// A burst of sends ends this long after its first, direct write.
 const BURST: Duration = Duration::from_micros(100);
@@ -83,6 +80,7 @@ impl Connection {
             Attempt::Open(_) => return Err(Status::State),
             Attempt::None if is_over => return Err(Status::State),
             _ => {
+                // The frame's header counts too, so that empty messages are limited.
                 inner.pending_bytes += payload.len() + MAX_FRAME_HEADER;
                 inner.pending.push(Pending {
                     outgoing,
@@ -107,7 +105,7 @@ impl Connection {
     fn send_control(
         &self,
         payload: &[u8],
-        push: impl FnOnce(&mut Session, &[u8]) -> Result<(), Failure>,
+        push: impl FnOnce(&mut Session, &[u8]),
     ) -> Result<(), Status> {
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return Err(Status::TooBig);
@@ -122,7 +120,7 @@ impl Connection {
         if !session.is_open() {
             return Err(Status::State);
         }
-        push(session, payload).map_err(|failure| failure.status)?;
+        push(session, payload);
         inner.sent(self);
         // The deadline for the answer begins with the ping.
         inner.queue_drive(self);

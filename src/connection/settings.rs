@@ -189,10 +189,7 @@ impl Connection {
         self.set_size(ratio, |config| &mut config.deflate.max_ratio)
     }
 
-    fn configure_deflate(
-        &self,
-        change: impl FnOnce(&mut Deflate),
-    ) -> Result<(), Status> {
+    fn configure_deflate(&self, change: impl FnOnce(&mut Deflate)) -> Result<(), Status> {
         self.configure(|config| {
             change(&mut config.deflate);
             Ok(())
