@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::*;
 use wsc::error::{Phase, Status};
 use wsc::event::{EventType, MessageType};
@@ -372,6 +374,81 @@ fn messages_before_the_violation_are_delivered() {
             let end = client.end();
             assert_eq!((end.messages.len(), end.status), (2, Status::Protocol));
             server.finish();
+        }
+    });
+}
+
+#[test]
+fn what_came_before_a_violation_is_answered_first() {
+    bounded(|| {
+        for drive in Drive::ALL {
+            let server = Server::listen();
+            let client = Client::new(drive, &server.url());
+            if drive != Drive::Poll {
+                client.on(EventType::Message, |connection, event| {
+                    connection.send(event.data()).unwrap();
+                });
+            }
+            let mut peer = client.open(&server);
+            peer.write(
+                [
+                    Frame::text("one").bytes(),
+                    Frame::text("two").bytes(),
+                    Frame::text("three").rsv(4).bytes(),
+                ]
+                .concat(),
+            );
+            for expected in ["one", "two"] {
+                assert_eq!(client.text(), expected);
+                if drive == Drive::Poll {
+                    client.send(expected.as_bytes()).unwrap();
+                }
+            }
+            let end = client.expect(EventType::Error);
+            assert_eq!(peer.text(), "one", "{drive:?}");
+            assert_eq!(peer.text(), "two", "{drive:?}");
+            assert_eq!(peer.close_code(), Some(1002), "{drive:?}: {end:?}");
+        }
+    });
+}
+
+#[test]
+fn a_violation_does_not_wait_for_a_host_that_takes_nothing() {
+    bounded(|| {
+        let server = Server::listen();
+        let client = Client::new(Drive::Poll, &server.url());
+        client
+            .set_close_timeout(Some(Duration::from_millis(50)))
+            .unwrap();
+        let mut peer = client.open(&server);
+        peer.write(
+            [
+                Frame::text("one").bytes(),
+                Frame::text("two").rsv(4).bytes(),
+            ]
+            .concat(),
+        );
+        // The standby thread reads; nobody polls.
+        assert_eq!(peer.close_code(), Some(1002));
+        assert_eq!(client.text(), "one");
+        client.expect(EventType::Error);
+    });
+}
+
+#[test]
+fn each_of_ten_pings_in_one_read_is_answered() {
+    bounded(|| {
+        let server = Server::listen();
+        let client = Client::new(Drive::Thread, &server.url());
+        let mut peer = client.open(&server);
+        let pings: Vec<Frame> = (0..10).map(|i| Frame::ping(format!("{i}"))).collect();
+        peer.send_all(&pings);
+        for i in 0..10 {
+            let pong = peer.frame();
+            assert_eq!(
+                (pong.opcode, pong.payload),
+                (op::PONG, i.to_string().into_bytes())
+            );
         }
     });
 }
