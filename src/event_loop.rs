@@ -79,6 +79,31 @@ pub struct Loop {
     /// `sys::thread_id` of that thread, 0 before it runs.
     thread_id: AtomicUsize,
     connections: Mutex<HashMap<u64, Weak<Connection>>>,
+    rooms: Rooms,
+}
+
+/// Emptied queues of events, for the next connection that has some.
+#[derive(Default)]
+pub(crate) struct Rooms(Mutex<Vec<VecDeque<Event>>>);
+
+impl Rooms {
+    /// How many are kept, and how many events each may have place for.
+    const KEPT: usize = 4;
+    const SIZE: usize = 4096;
+
+    pub(crate) fn take(&self) -> VecDeque<Event> {
+        lock(&self.0).pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give(&self, room: VecDeque<Event>) {
+        if !(1..=Self::SIZE).contains(&room.capacity()) {
+            return;
+        }
+        let mut rooms = lock(&self.0);
+        if rooms.len() < Self::KEPT {
+            rooms.push(room);
+        }
+    }
 }
 
 /// A queue of connections that any thread may add to.
@@ -177,6 +202,7 @@ impl Loop {
             thread: Mutex::new(None),
             thread_id: AtomicUsize::new(0),
             connections: Mutex::default(),
+            rooms: Rooms::default(),
         }))
     }
 
@@ -430,7 +456,8 @@ impl Loop {
         };
         let turned = reactor.turn(self, timeout);
         self.turns.fetch_add(1, Ordering::SeqCst);
-        if reactor.has_work() {
+        // The loop's own thread turns again anyway.
+        if reactor.has_work() && self.callbacks == Callbacks::OnDispatch {
             self.wake_reactor();
         }
         turned
@@ -460,14 +487,14 @@ impl Loop {
             };
             let mut share = FAIR_SHARE;
             while share > 0 {
-                let batch = connection.take_batch(&mut consumer.batch);
+                let mut batch = connection.take_batch(&mut consumer.batch);
                 let size = consumer.batch.len();
                 if size == 0 {
                     break;
                 }
                 count += size;
                 share = share.saturating_sub(size);
-                let called = self.call(&connection, &batch, &mut consumer.batch);
+                let called = self.call(&connection, &mut batch, &mut consumer.batch);
                 connection.batch_delivered();
                 if called.is_err() {
                     self.ready.push(connection);
@@ -489,27 +516,33 @@ impl Loop {
     fn call(
         &self,
         connection: &Arc<Connection>,
-        batch: &Batch,
+        batch: &mut Batch,
         events: &mut VecDeque<Event>,
     ) -> Result<(), Status> {
-        while let Some(event) = events.pop_front() {
+        let mut count = 0;
+        let mut result = Ok(());
+        for event in events.iter() {
+            count += 1;
             let event_type = event.event_type();
-            let call = || {
-                if let Some(handler) = batch.handlers.get(event_type) {
-                    handler(connection, &event);
-                }
-            };
-            let called = catch_unwind(AssertUnwindSafe(call));
+            if let Some(handler) = batch.handlers.get(event_type) {
+                let call = || handler(connection, event);
+                result = catch_unwind(AssertUnwindSafe(call)).map_err(|_| Status::Panic);
+            }
             if event_type.may_precede_attempt() {
                 connection.close_delivered();
             }
-            let changed = connection.changes() != batch.changes;
-            if changed || called.is_err() {
-                connection.put_back(events, batch);
+            if connection.changes() != batch.changes || result.is_err() {
+                break;
             }
-            called.map_err(|_| Status::Panic)?;
         }
-        Ok(())
+        if count == events.len() {
+            events.clear();
+        } else {
+            let delivered = events.drain(..count).map(|event| event.kind.cost());
+            batch.bytes = batch.bytes.saturating_sub(delivered.sum());
+            connection.put_back(events, batch);
+        }
+        result
     }
 
     fn collect(&self, max: usize, consumer: &mut Consumer) {
@@ -730,6 +763,10 @@ impl Loop {
 
     pub(crate) fn connectors(&self) -> &Arc<Connectors> {
         &self.connectors
+    }
+
+    pub(crate) fn rooms(&self) -> &Rooms {
+        &self.rooms
     }
 
     pub(crate) fn turns(&self) -> u64 {

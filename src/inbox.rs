@@ -4,10 +4,6 @@ use std::collections::VecDeque;
 
 use crate::event::{Event, EventKind};
 
-/// Capacity that an empty queue keeps: a burst must not leave its memory with
-/// an idle connection.
-const KEPT: usize = 64;
-
 pub struct Inbox {
     conn_id: u64,
     /// The number of the present or last attempt, 0 before the first.
@@ -15,8 +11,8 @@ pub struct Inbox {
     events: VecDeque<Event>,
     /// What the events count against the receive queue limit.
     bytes: usize,
-    /// How many of the events tell about sending.
-    about_sending: usize,
+    /// How many of the events were not received from the peer.
+    own: usize,
     /// The user holds back what is received, and what comes after it.
     pub paused: bool,
     /// The loop's list of connections with events has this one.
@@ -30,7 +26,7 @@ impl Inbox {
             attempt: 0,
             events: VecDeque::new(),
             bytes: 0,
-            about_sending: 0,
+            own: 0,
             paused: false,
             listed: false,
         }
@@ -49,14 +45,14 @@ impl Inbox {
         self.events.iter().any(is_close)
     }
 
+    #[inline(always)] // or each message is copied twice more on its way
     pub fn push(&mut self, kind: EventKind) {
-        let event = Event {
+        self.count(&kind);
+        self.events.push_back(Event {
             conn_id: self.conn_id,
             attempt: self.attempt,
             kind,
-        };
-        self.count(&event);
-        self.events.push_back(event);
+        });
     }
 
     /// Whether an event may be delivered.
@@ -64,27 +60,72 @@ impl Inbox {
         self.next_place().is_some()
     }
 
-    /// Whether the next event in order is one of those that a pause holds back.
-    pub fn is_received_next(&self) -> bool {
-        let next = self.events.front();
-        next.is_some_and(|event| event.kind.is_received())
+    /// Takes the run of up to `max` received events that may be delivered next; tells
+    /// what they counted.
+    pub fn take_received(&mut self, max: usize, target: &mut impl Extend<Event>) -> usize {
+        if self.paused {
+            return 0;
+        }
+        let length = match self.own {
+            0 => self.events.len(),
+            _ => {
+                let mut events = self.events.iter();
+                let first = events.position(|event| !event.kind.is_received());
+                first.unwrap_or(self.events.len())
+            }
+        };
+        let length = length.min(max);
+        let mut bytes = 0;
+        target.extend(self.events.drain(..length).inspect(|event| {
+            bytes += event.kind.cost();
+        }));
+        self.bytes -= bytes;
+        bytes
     }
 
     /// Takes the next event that may be delivered.
     pub fn pop(&mut self) -> Option<Event> {
         let event = self.events.remove(self.next_place()?)?;
         self.bytes -= event.kind.cost();
-        self.about_sending -= usize::from(event.kind.is_about_sending());
-        if self.events.is_empty() {
-            self.events.shrink_to(KEPT);
-        }
+        self.own -= usize::from(!event.kind.is_received());
         Some(event)
     }
 
-    /// Takes back an event that was not delivered after all.
-    pub fn put_back(&mut self, event: Event) {
-        self.count(&event);
-        self.events.push_front(event);
+    /// Whether the queue must allocate for its next event.
+    pub fn lacks_room(&self) -> bool {
+        self.events.capacity() == 0
+    }
+
+    /// Takes the place of events over, in which a queue that is empty keeps none:
+    /// a burst must not leave its memory with an idle connection.
+    pub fn set_room(&mut self, room: VecDeque<Event>) {
+        self.events = room;
+    }
+
+    pub fn take_room(&mut self) -> VecDeque<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Exchanges all events for the empty `target` if they may be delivered as one
+    /// run; tells what they counted.
+    pub fn swap_received(&mut self, max: usize, target: &mut VecDeque<Event>) -> Option<usize> {
+        if self.paused || self.own > 0 || self.events.len() > max {
+            return None;
+        }
+        std::mem::swap(&mut self.events, target);
+        Some(std::mem::take(&mut self.bytes))
+    }
+
+    /// Takes back events that were received and not delivered after all, and what
+    /// they count.
+    pub fn put_back(&mut self, events: &mut VecDeque<Event>, bytes: usize) {
+        self.bytes += bytes;
+        if self.events.is_empty() {
+            std::mem::swap(&mut self.events, events);
+        }
+        while let Some(event) = events.pop_back() {
+            self.events.push_front(event);
+        }
     }
 
     /// Drops what was received.
@@ -92,7 +133,7 @@ impl Inbox {
         let events = std::mem::take(&mut self.events);
         self.clear();
         for event in events.into_iter().filter(|event| !event.kind.is_received()) {
-            self.count(&event);
+            self.count(&event.kind);
             self.events.push_back(event);
         }
     }
@@ -100,24 +141,23 @@ impl Inbox {
     pub fn clear(&mut self) {
         self.events = VecDeque::new();
         self.bytes = 0;
-        self.about_sending = 0;
+        self.own = 0;
     }
 
-    fn count(&mut self, event: &Event) {
-        self.bytes += event.kind.cost();
-        self.about_sending += usize::from(event.kind.is_about_sending());
+    fn count(&mut self, kind: &EventKind) {
+        self.bytes += kind.cost();
+        self.own += usize::from(!kind.is_received());
     }
 
     /// Where the next deliverable event stands. A pause does not hold what is
     /// told about sending: a user may wait for it to end the pause.
     fn next_place(&self) -> Option<usize> {
-        match self.paused && self.is_received_next() {
-            false => (!self.events.is_empty()).then_some(0),
-            true if self.about_sending == 0 => None,
-            true => {
+        match self.events.front() {
+            Some(event) if self.paused && event.kind.is_received() => {
                 let mut events = self.events.iter();
                 events.position(|event| event.kind.is_about_sending())
             }
+            first => first.map(|_| 0),
         }
     }
 }

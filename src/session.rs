@@ -329,7 +329,7 @@ impl Session {
         bytes: &[u8],
         auto_pong: bool,
         counters: &mut Counters,
-        emit: &mut dyn FnMut(EventKind),
+        emit: &mut impl FnMut(EventKind),
     ) {
         self.intake(auto_pong, counters, emit).1.take(bytes);
     }
@@ -341,7 +341,7 @@ impl Session {
         buffers: &mut Buffers,
         auto_pong: bool,
         counters: &mut Counters,
-        emit: &mut dyn FnMut(EventKind),
+        emit: &mut impl FnMut(EventKind),
     ) {
         if self.reader.is_held() {
             return self.feed(&[], auto_pong, counters, emit);
@@ -367,12 +367,12 @@ impl Session {
         }
     }
 
-    fn intake<'a>(
+    fn intake<'a, E>(
         &'a mut self,
         auto_pong: bool,
         counters: &'a mut Counters,
-        emit: &'a mut dyn FnMut(EventKind),
-    ) -> (&'a mut Transport, Intake<'a>) {
+        emit: &'a mut E,
+    ) -> (&'a mut Transport, Intake<'a, E>) {
         let intake = Intake {
             // Nothing may follow our close frame (RFC 6455 §5.5.1).
             answer_pings: auto_pong && self.is_open(),
@@ -398,7 +398,7 @@ impl Session {
         delivered: bool,
         config: &Config,
         counters: &mut Counters,
-        emit: &mut dyn FnMut(EventKind),
+        emit: &mut impl FnMut(EventKind),
     ) -> Option<End> {
         let is_due = |violation: &mut Violation| {
             delivered || violation.until.is_some_and(|until| until <= now)
@@ -534,7 +534,7 @@ impl Session {
 
     /// Fails the connection (RFC 6455 §7.1.7): reports, tells the peer why,
     /// and goes on until it has closed.
-    fn fail(&mut self, failure: Failure, emit: &mut dyn FnMut(EventKind)) {
+    fn fail(&mut self, failure: Failure, emit: &mut impl FnMut(EventKind)) {
         if matches!(self.stage, Stage::Draining { .. }) {
             return;
         }
@@ -596,7 +596,7 @@ impl Session {
 }
 
 /// What received bytes touch.
-struct Intake<'a> {
+struct Intake<'a, E> {
     reader: &'a mut Reader,
     violation: &'a mut Option<Violation>,
     close_timeout: Option<Duration>,
@@ -605,10 +605,10 @@ struct Intake<'a> {
     masks: &'a mut StdRng,
     heartbeat: &'a mut Heartbeat,
     counters: &'a mut Counters,
-    emit: &'a mut dyn FnMut(EventKind),
+    emit: &'a mut E,
 }
 
-impl Intake<'_> {
+impl<E: FnMut(EventKind)> Intake<'_, E> {
     fn take(&mut self, bytes: &[u8]) {
         let result = self.reader.receive(bytes, &mut |kind| {
             note_received(&kind, self.counters, self.heartbeat);

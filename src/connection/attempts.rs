@@ -415,8 +415,11 @@ impl Inner {
             return;
         };
         let (inbox, counters, config) = (&mut self.inbox, &mut self.counters, &self.config);
-        let mut emit = |kind| inbox.push(kind);
         if session.is_readable() && !held {
+            if let (true, Some(event_loop)) = (inbox.lacks_room(), &self.event_loop) {
+                inbox.set_room(event_loop.rooms().take());
+            }
+            let mut emit = |kind| inbox.push(kind);
             session.read(
                 turn.now,
                 turn.buffers,
@@ -424,6 +427,9 @@ impl Inner {
                 counters,
                 &mut emit,
             );
+            if let (true, Some(event_loop)) = (inbox.is_empty(), &self.event_loop) {
+                event_loop.rooms().give(inbox.take_room());
+            }
         }
         let delivered = inbox.is_empty() && !self.delivering && !self.polled;
         let mut emit = |kind| inbox.push(kind);
@@ -441,7 +447,7 @@ impl Inner {
     /// Whether the application, or its queue, keeps the socket from being read.
     fn is_held(&self) -> bool {
         let ending = matches!(&self.attempt, Attempt::Open(session) if session.is_ending());
-        (self.inbox.paused && !ending) || self.inbox.bytes() >= self.config.receive_queue_limit
+        (self.inbox.paused && !ending) || self.is_full_of_events()
     }
 
     /// Ends the live attempt: its last events are queued, its socket is closed.

@@ -13,12 +13,17 @@ use super::handlers::Handlers;
 use super::{Connection, Inner, State};
 
 /// Events that are taken for callbacks under one lock.
-const MAX_BATCH: usize = 64;
+const MAX_BATCH: usize = 256;
+/// The same where all are taken, which needs no copy of each: what one read of many
+/// small messages gives.
+const MAX_SWAP: usize = 1024;
 
 /// The callbacks for a batch of events, and what they rest on.
 pub(crate) struct Batch {
     pub handlers: Arc<Handlers>,
     pub changes: u64,
+    /// What the events count, if they were received.
+    pub bytes: usize,
 }
 
 /// What `take_events` leaves behind.
@@ -53,16 +58,12 @@ impl Connection {
     pub(crate) fn take_batch(&self, events: &mut VecDeque<Event>) -> Batch {
         let mut inner = self.lock();
         inner.delivering = true;
-        while events.len() < MAX_BATCH {
-            let more = events.is_empty() || inner.inbox.is_received_next();
-            let Some(event) = more.then(|| inner.pop(self)).flatten() else {
-                break;
-            };
-            let is_received = event.kind.is_received();
-            events.push_back(event);
-            if !is_received {
-                break;
-            }
+        let mut bytes = inner.take_all(self, events);
+        if events.is_empty() {
+            bytes = inner.take_received(self, MAX_BATCH, events);
+        }
+        if events.is_empty() {
+            events.extend(inner.pop(self));
         }
         if events.is_empty() {
             inner.delivering = false;
@@ -71,17 +72,17 @@ impl Connection {
         Batch {
             handlers: Arc::clone(&inner.handlers),
             changes: self.changes(),
+            bytes,
         }
     }
 
     /// Takes back what was not delivered because something changed.
     pub(crate) fn put_back(&self, events: &mut VecDeque<Event>, batch: &Batch) {
         let mut inner = self.lock();
-        let dropped = inner.event_loop.is_none() || inner.dropped_at > batch.changes;
-        while let Some(event) = events.pop_back() {
-            if !dropped {
-                inner.inbox.put_back(event);
-            }
+        if inner.event_loop.is_none() || inner.dropped_at > batch.changes {
+            events.clear();
+        } else {
+            inner.inbox.put_back(events, batch.bytes);
         }
     }
 
@@ -109,6 +110,11 @@ impl Connection {
         let mut inner = self.lock();
         let before = events.len();
         while events.len() < room {
+            let before = events.len();
+            inner.take_received(self, room - before, events);
+            if events.len() > before {
+                continue;
+            }
             match inner.pop(self) {
                 Some(event) => events.push(event),
                 None => break,
@@ -160,14 +166,38 @@ impl Inner {
         false
     }
 
+    /// Takes all events at once if they are few and received; tells what they counted.
+    fn take_all(&mut self, connection: &Connection, events: &mut VecDeque<Event>) -> usize {
+        let was_full = self.is_full_of_events();
+        let Some(bytes) = self.inbox.swap_received(MAX_SWAP, events) else {
+            return 0;
+        };
+        self.taken(connection, was_full);
+        bytes
+    }
+
+    /// Takes a run of received events; tells what they counted.
+    fn take_received(
+        &mut self,
+        connection: &Connection,
+        max: usize,
+        events: &mut impl Extend<Event>,
+    ) -> usize {
+        let was_full = self.is_full_of_events();
+        let bytes = self.inbox.take_received(max, events);
+        if bytes > 0 {
+            self.taken(connection, was_full);
+        }
+        bytes
+    }
+
     /// Takes the next event that may be delivered, and its effects.
     fn pop(&mut self, connection: &Connection) -> Option<Event> {
         if !self.inbox.has_next() {
             self.unlist();
             return None;
         }
-        let limit = self.config.receive_queue_limit;
-        let was_full = self.inbox.bytes() >= limit;
+        let was_full = self.is_full_of_events();
         let event = self.inbox.pop()?;
         match event.kind {
             EventKind::Handshake { .. } if connection.state() == State::Connecting => {
@@ -176,13 +206,25 @@ impl Inner {
             EventKind::Close { .. } => connection.set_state(self.state_at_rest()),
             _ => {}
         }
-        if was_full && self.inbox.bytes() < limit {
+        self.taken(connection, was_full);
+        Some(event)
+    }
+
+    pub(super) fn is_full_of_events(&self) -> bool {
+        self.inbox.bytes() >= self.config.receive_queue_limit
+    }
+
+    /// Follows up on the taking of events.
+    fn taken(&mut self, connection: &Connection, was_full: bool) {
+        if was_full && !self.is_full_of_events() {
             self.reading_may_resume(connection);
         }
         if self.inbox.is_empty() {
+            if let Some(event_loop) = &self.event_loop {
+                event_loop.rooms().give(self.inbox.take_room());
+            }
             self.settle(connection);
         }
-        Some(event)
     }
 
     /// What held the reading back is gone, or has moved.
