@@ -36,7 +36,9 @@ pub const DEFAULT_DEFLATE_LEVEL: u32 = 6;
 pub const DEFAULT_DEFLATE_MAX_RATIO: usize = 200;
 /// How long the host may be away before the standby thread steps in.
 pub const DEFAULT_STANDBY_GRACE: Duration = Duration::from_millis(10);
-/// The same while output waits to be flushed.
+/// A burst of sends ends this long after its first one, which alone was written at once.
+pub const BURST: Duration = Duration::from_micros(100);
+/// The grace while output waits to be flushed.
 pub const OUTPUT_GRACE: Duration = Duration::from_millis(1);
 
 /// The largest payload of a control frame (RFC 6455 §5.5).

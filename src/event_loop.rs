@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::Registry;
 
-use crate::config::{DEFAULT_STANDBY_GRACE, OUTPUT_GRACE, expiry};
+use crate::config::{BURST, DEFAULT_STANDBY_GRACE, OUTPUT_GRACE, expiry};
 use crate::connect::tls::Connectors;
 use crate::connection::{Batch, Connection};
 use crate::error::Status;
 use crate::event::Event;
 use crate::helpers::Helpers;
 use crate::reactor::{Reactor, Turned};
-use crate::sys::{self, Outer, Signal};
+use crate::sys::{self, Outer, Signal, Timer};
 
 /// Where callbacks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub struct Loop {
     /// Connections with output that waits for a flush.
     unflushed: Queue,
     has_unflushed: AtomicBool,
+    /// Expires when a burst of sends is over.
+    flush_timer: Timer,
     turns: AtomicU64,
     /// Turns made by the host. The standby thread watches it.
     host_turns: AtomicU64,
@@ -163,7 +165,8 @@ impl Loop {
     fn build(callbacks: Callbacks) -> std::io::Result<Arc<Loop>> {
         let waker = Signal::new()?;
         let signal = Signal::new()?;
-        let reactor = Reactor::new(waker.fd())?;
+        let flush_timer = Timer::new()?;
+        let reactor = Reactor::new(waker.fd(), flush_timer.fd())?;
         let reactor_fds = reactor.fds();
         let outer = Outer::new(&[reactor_fds[0], signal.fd()])?;
         let registry = reactor.registry()?;
@@ -186,6 +189,7 @@ impl Loop {
             ready: Queue::new(),
             unflushed: Queue::new(),
             has_unflushed: AtomicBool::new(false),
+            flush_timer,
             turns: AtomicU64::new(0),
             host_turns: AtomicU64::new(0),
             host_waits: AtomicUsize::new(0),
@@ -332,6 +336,7 @@ impl Loop {
                 self.outer.fd(),
                 self.signal.fd(),
                 self.waker.fd(),
+                self.flush_timer.fd(),
                 poll,
                 timer,
             ] {
@@ -464,10 +469,7 @@ impl Loop {
     }
 
     fn must_not_sleep(&self) -> bool {
-        !self.ready.is_empty()
-            || self.interrupt.load(Ordering::SeqCst)
-            || self.has_unflushed.load(Ordering::SeqCst)
-            || self.is_freed()
+        !self.ready.is_empty() || self.interrupt.load(Ordering::SeqCst) || self.is_freed()
     }
 
     /// Runs the callbacks, then writes what they sent; tells how many events
@@ -788,6 +790,8 @@ impl Loop {
         self.ready.push(connection);
     }
 
+    /// Has the connection flushed when the burst is over, or earlier: before the next
+    /// wait, and by the sender where much is queued.
     pub(crate) fn queue_flush(&self, connection: Arc<Connection>) {
         self.unflushed.push(connection);
         let had_some = self.has_unflushed.swap(true, Ordering::SeqCst);
@@ -795,15 +799,31 @@ impl Loop {
         // may stay in one for long, and the standby thread must know.
         let flushes_soon = self.callbacks == Callbacks::OnThread && self.is_own_thread();
         if !had_some && !flushes_soon {
-            self.wake_reactor();
+            self.flush_timer.set(BURST);
             self.nudge_standby();
         }
     }
 
+    /// A connection that waits to be flushed has been flushed: a burst that goes on
+    /// needs nobody else, unless other connections wait too.
+    pub(crate) fn postpone_flush(&self) {
+        if self.unflushed.len() == 1 {
+            self.flush_timer.set(BURST);
+        }
+    }
+
     fn flush_queued(&self) {
-        if self.has_unflushed.swap(false, Ordering::SeqCst) {
-            while let Some(connection) = self.unflushed.pop() {
-                connection.flush_queued();
+        if !self.has_unflushed.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        for _ in 0..self.unflushed.len() {
+            let Some(connection) = self.unflushed.pop() else {
+                return;
+            };
+            if let Err(busy) = connection.flush_queued() {
+                self.unflushed.push(busy);
+                self.has_unflushed.store(true, Ordering::SeqCst);
+                self.flush_timer.set(BURST);
             }
         }
     }

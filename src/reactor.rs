@@ -21,6 +21,7 @@ use crate::transport::Buffers;
 /// Connection ids begin at 1 and never come this far.
 const WAKER: Token = Token(usize::MAX);
 const TIMER: Token = Token(usize::MAX - 1);
+const FLUSH: Token = Token(usize::MAX - 2);
 /// Readiness events taken from the kernel at once.
 const EVENTS: usize = 256;
 
@@ -57,13 +58,15 @@ pub enum Turned {
 }
 
 impl Reactor {
-    /// `waker` is a descriptor that is written to, and never read, to end a wait.
-    pub fn new(waker: RawFd) -> io::Result<Self> {
+    /// `waker` and `flush` are descriptors that become readable, and are never read, to
+    /// end a wait: at once, or when the burst of sends is over.
+    pub fn new(waker: RawFd, flush: RawFd) -> io::Result<Self> {
         let poll = Poll::new()?;
         let timer = Timer::new()?;
         let registry = poll.registry();
         registry.register(&mut SourceFd(&waker), WAKER, Interest::READABLE)?;
         registry.register(&mut SourceFd(&timer.fd()), TIMER, Interest::READABLE)?;
+        registry.register(&mut SourceFd(&flush), FLUSH, Interest::READABLE)?;
         Ok(Reactor {
             events: Events::with_capacity(EVENTS),
             readiness: Vec::with_capacity(EVENTS),
@@ -110,7 +113,7 @@ impl Reactor {
         let readiness = std::mem::take(&mut self.readiness);
         for (token, ready) in &readiness {
             match *token {
-                WAKER => {}
+                WAKER | FLUSH => {}
                 TIMER => self.timer_set = None,
                 Token(id) => self.drive_id(event_loop, id as u64, *ready, now),
             }

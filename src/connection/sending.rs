@@ -1,8 +1,9 @@
 //! Sending, and what waits to be sent.
 
-use std::time::{Duration, Instant};
+use std::sync::{Arc, TryLockError};
+use std::time::Instant;
 
-use crate::config::{BinaryType, MAX_CONTROL_PAYLOAD};
+use crate::config::{BURST, BinaryType, MAX_CONTROL_PAYLOAD};
 use crate::error::Status;
 use crate::event::{EventKind, MessageType, Part};
 use crate::send_queue::MAX_FRAME_HEADER;
@@ -12,10 +13,7 @@ use super::attempts::Attempt;
 use super::{Connection, Inner};
 
 /// From this size on the sender writes a queue that waits to be flushed.
-const WRITE_AT: usize = 16 << 10;
-
-/// A burst of sends ends this long after its first, direct write.
-const BURST: Duration = Duration::from_micros(100);
+const WRITE_AT: usize = 64 << 10;
 
 pub(super) struct Pending {
     pub(super) outgoing: Outgoing,
@@ -134,11 +132,17 @@ impl Connection {
         Ok(())
     }
 
-    /// Flushes for the loop.
-    pub(crate) fn flush_queued(&self) {
-        let mut inner = self.lock();
+    /// Flushes for the loop. It does not wait for a sender that is at it, and gives
+    /// the connection back for another time.
+    pub(crate) fn flush_queued(self: Arc<Self>) -> Result<(), Arc<Self>> {
+        let mut inner = match self.inner.try_lock() {
+            Ok(inner) => inner,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(Arc::clone(&self)),
+        };
         inner.flush_queued = false;
-        inner.flush_and_follow_up(self);
+        inner.flush_and_follow_up(&self);
+        Ok(())
     }
 
     /// Bytes that were accepted and not handed to the kernel.
@@ -173,6 +177,7 @@ impl Inner {
         };
         if self.flush_queued {
             if self.buffered() >= WRITE_AT {
+                event_loop.postpone_flush();
                 self.flush_and_follow_up(connection);
             }
             return;

@@ -113,7 +113,7 @@ pub unsafe extern "C" fn wsc_conn_send(
 ) -> wsc_status_t {
     enter(|| {
         // SAFETY: as this function's Safety section says.
-        let conn = unsafe { Connection::retain(conn) }?;
+        let conn = unsafe { Connection::borrow(conn) }?;
         // SAFETY: as above.
         conn.send(unsafe { bytes(data, len) }?)
     })
@@ -156,7 +156,7 @@ pub unsafe extern "C" fn wsc_conn_send_text(
 ) -> wsc_status_t {
     enter(|| {
         // SAFETY: as this function's Safety section says.
-        let conn = unsafe { Connection::retain(conn) }?;
+        let conn = unsafe { Connection::borrow(conn) }?;
         // SAFETY: as above.
         conn.send_text(unsafe { bytes(text, len) }?)
     })
@@ -198,7 +198,7 @@ pub unsafe extern "C" fn wsc_conn_send_binary(
 ) -> wsc_status_t {
     enter(|| {
         // SAFETY: as this function's Safety section says.
-        let conn = unsafe { Connection::retain(conn) }?;
+        let conn = unsafe { Connection::borrow(conn) }?;
         // SAFETY: as above.
         conn.send_binary(unsafe { bytes(data, len) }?)
     })
@@ -288,7 +288,7 @@ pub unsafe extern "C" fn wsc_conn_send_message(
 ) -> wsc_status_t {
     enter(|| {
         // SAFETY: as this function's Safety section says.
-        let conn = unsafe { Connection::retain(conn) }?;
+        let conn = unsafe { Connection::borrow(conn) }?;
         // SAFETY: as above.
         let data = unsafe { bytes(data, len) }?;
         conn.send_message(
