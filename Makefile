@@ -19,7 +19,8 @@ TARGET  := $(abspath $(or $(CARGO_TARGET_DIR),target))
 RELEASE := $(TARGET)/release
 STAGE   := $(TARGET)/stage
 VERSION  = $(shell sed -n 's/^version = "\(.*\)"/\1/p;/^version/q' Cargo.toml)
-SONAME   = $(shell readelf -d $(RELEASE)/libwsc.so | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')
+SONAME   = $(shell sed -n 's/^const SONAME.*"\(.*\)";/\1/p' build.rs)
+CMAKEDIR = $(LIBDIR)/cmake/wsc
 
 # A test that skips itself has found something missing that the set-up promised.
 PHPUNIT_FLAGS := --fail-on-skipped --fail-on-incomplete --fail-on-risky --fail-on-warning
@@ -28,9 +29,10 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all help demo demo-c install stage examples test test-interop \
+.PHONY: all built help demo demo-c install uninstall stage examples test test-interop \
 	setup-build setup-php setup-go setup-test setup-interop \
-	test-format test-lint test-rust test-install test-demo test-php test-go
+	test-format test-lint test-rust test-install test-cinstall \
+	test-demo test-php test-go
 
 all: setup-build ## build the library in target/release
 	$(CARGO) build --locked --release --lib
@@ -59,34 +61,45 @@ demo-c: stage ## run the main job from C (URL= takes another server)
 		-Wl,-rpath,$(STAGE)/lib'
 	@timeout 60 scripts/with-echo-server $(RELEASE) sh -c '$(STAGE)/echo "$$URL"'
 
-# Installing compiles only what is not there, so that `make && sudo make install`
-# never builds as root.
+# Compiles only what is not there, so that `make && sudo make install` never builds
+# as root, and a package can be made of a build that is done.
+built: $(RELEASE)/libwsc.so $(RELEASE)/libwsc.a
+
 $(RELEASE)/libwsc.so $(RELEASE)/libwsc.a:
 	@$(MAKE) all
 
-install: $(RELEASE)/libwsc.so $(RELEASE)/libwsc.a ## install under PREFIX, below DESTDIR
-	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+# So that no umask decides who can read what is generated.
+INSTALL_TEXT := $(INSTALL) -m 644 /dev/stdin
+
+# The loader's cache is left to ldconfig: see README.md.
+install: built ## install under PREFIX, below DESTDIR
+	$(if $(filter-out /%,$(PREFIX) $(LIBDIR) $(INCLUDEDIR)),$(error PREFIX, LIBDIR and INCLUDEDIR are absolute paths))
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(CMAKEDIR) $(DESTDIR)$(INCLUDEDIR)
 	$(INSTALL) -m 755 $(RELEASE)/libwsc.so $(DESTDIR)$(LIBDIR)/libwsc.so.$(VERSION)
 	ln -sf libwsc.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libwsc.so
 	$(INSTALL) -m 644 $(RELEASE)/libwsc.a $(DESTDIR)$(LIBDIR)/libwsc.a
-	$(INSTALL) -m 644 include/wsc.h $(DESTDIR)$(INCLUDEDIR)/wsc.h
+	$(INSTALL) -m 644 include/wsc.h bindings/cpp/include/wsc.hpp $(DESTDIR)$(INCLUDEDIR)
 	sed -e 's|@PREFIX@|$(PREFIX)|' \
 		-e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
 		-e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
 		-e 's|@VERSION@|$(VERSION)|' \
-		scripts/wsc.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/wsc.pc
-	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/cmake/wsc
-	$(INSTALL) -m 644 bindings/cpp/include/wsc.hpp $(DESTDIR)$(INCLUDEDIR)/wsc.hpp
-	$(INSTALL) -m 644 bindings/cpp/cmake/wsc-targets.cmake $(DESTDIR)$(LIBDIR)/cmake/wsc/
+		scripts/wsc.pc.in | $(INSTALL_TEXT) $(DESTDIR)$(LIBDIR)/pkgconfig/wsc.pc
+	$(INSTALL) -m 644 bindings/cpp/cmake/wsc-targets.cmake $(DESTDIR)$(CMAKEDIR)
 	for file in wsc-config wsc-config-version; do \
-		sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@SONAME@|$(SONAME)|g' \
-			-e "s|@INCLUDEDIR_FROM_LIBDIR@|$$(realpath -m --relative-to=$(LIBDIR) $(INCLUDEDIR))|g" \
-			bindings/cpp/cmake/$$file.cmake.in >$(DESTDIR)$(LIBDIR)/cmake/wsc/$$file.cmake || exit 1; \
+		sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@SONAME@|$(SONAME)|g' -e 's|@LIBDIRS@|../..|g' \
+			-e "s|@INCLUDEDIR@|$$(realpath -m --relative-to=$(CMAKEDIR) $(INCLUDEDIR))|g" \
+			bindings/cpp/cmake/$$file.cmake.in | $(INSTALL_TEXT) $(DESTDIR)$(CMAKEDIR)/$$file.cmake || exit 1; \
 	done
 
+uninstall: ## remove what install has put there
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,libwsc.so $(SONAME) libwsc.so.$(VERSION) libwsc.a pkgconfig/wsc.pc)
+	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,wsc.h wsc.hpp)
+	rm -rf $(DESTDIR)$(CMAKEDIR)
+
 test: ## run every check and every test
-	@scripts/test test-format test-lint test-rust test-install test-demo test-php test-go
+	@scripts/test test-format test-lint test-rust test-install test-cinstall \
+		test-demo test-php test-go
 
 test-format: setup-build setup-test
 	$(CARGO) fmt --check
@@ -95,6 +108,8 @@ test-lint: setup-build setup-test
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	shellcheck --severity=warning .ci/run scripts/setup scripts/test scripts/test-install \
+		scripts/test-cinstall \
+		scripts/check-install \
 		scripts/test-demo scripts/with-echo-server scripts/interop \
 		bindings/cpp/tests/package/run
 
@@ -107,6 +122,9 @@ test-interop: setup-build setup-interop ## compression against python websockets
 
 test-install: setup-test stage
 	scripts/test-install $(RELEASE)
+
+test-cinstall: setup-test stage ## what cargo cinstall installs; needs cargo-c
+	scripts/test-cinstall $(RELEASE)
 
 test-demo: examples
 	scripts/test-demo $(RELEASE)

@@ -432,6 +432,15 @@ fn the_soname_has_the_abi_number_and_the_code_stays_loaded() {
     assert!(output.contains("NODELETE"), "{output}");
 }
 
+/// cargo-c makes the soname of the first number of the version, of the crate's or of
+/// `version` in `[package.metadata.capi.library]`, which is needed once they differ.
+#[test]
+fn the_soname_of_cargo_c_has_the_abi_number() {
+    let abi = wsc_abi_version().to_string();
+    assert_eq!(env!("CARGO_PKG_VERSION_MAJOR"), abi);
+    assert!(read("Cargo.toml").contains("\nversion_suffix_components = 1\n"));
+}
+
 #[test]
 fn versions_agree() {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
