@@ -34,6 +34,9 @@ fn documents() -> Vec<Document> {
         root().join("CONTRIBUTING.md"),
         root().join("CHANGELOG.md"),
     ];
+    for entry in fs::read_dir(root().join("docs")).expect("docs") {
+        paths.push(entry.expect("an entry of docs").path());
+    }
     for entry in fs::read_dir(root().join("bindings")).expect("bindings") {
         let readme = entry
             .expect("an entry of bindings")
