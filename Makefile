@@ -29,15 +29,15 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
-.PHONY: all built help demo demo-c install uninstall stage examples abi-check test test-interop \
-	setup-build setup-php setup-go setup-test setup-abi setup-interop \
-	test-format test-lint test-rust test-install test-cinstall test-abi \
+.PHONY: all built help demo demo-c install uninstall stage examples deb abi-check test test-interop \
+	setup-build setup-php setup-go setup-test setup-abi setup-deb setup-interop \
+	test-format test-lint test-rust test-install test-cinstall test-deb test-abi \
 	test-demo test-php test-go
 
 all: setup-build ## build the library in target/release
 	$(CARGO) build --locked --release --lib
 
-setup-build setup-php setup-test setup-abi setup-interop:
+setup-build setup-php setup-test setup-abi setup-deb setup-interop:
 	@scripts/setup $(@:setup-%=%)
 
 help: ## list the targets
@@ -97,11 +97,14 @@ uninstall: ## remove what install has put there
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/,wsc.h wsc.hpp)
 	rm -rf $(DESTDIR)$(CMAKEDIR)
 
+deb: all setup-deb ## make the Debian packages in target/deb
+	scripts/deb $(TARGET)
+
 abi-check: setup-build setup-abi ## compare the C ABI with the last release's
 	scripts/abi-check
 
 test: ## run every check and every test
-	@scripts/test test-format test-lint test-rust test-install test-cinstall \
+	@scripts/test test-format test-lint test-rust test-install test-cinstall test-deb \
 		test-abi test-demo test-php test-go
 
 test-format: setup-build setup-test
@@ -111,8 +114,8 @@ test-lint: setup-build setup-test
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	shellcheck --severity=warning .ci/run scripts/setup scripts/test scripts/test-install \
-		scripts/test-cinstall scripts/test-abi \
-		scripts/check-install scripts/abi-check \
+		scripts/test-cinstall scripts/test-deb scripts/test-abi \
+		scripts/check-install scripts/abi-check scripts/deb \
 		scripts/test-demo scripts/with-echo-server scripts/interop \
 		bindings/cpp/tests/package/run
 
@@ -128,6 +131,10 @@ test-install: setup-test stage
 
 test-cinstall: setup-test stage ## what cargo cinstall installs; needs cargo-c
 	scripts/test-cinstall $(RELEASE)
+
+test-deb: setup-test setup-deb stage
+	scripts/deb $(TARGET)
+	scripts/test-deb $(RELEASE)
 
 test-abi: setup-build setup-abi
 	scripts/test-abi

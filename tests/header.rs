@@ -458,6 +458,14 @@ fn versions_agree() {
         "CHANGELOG.md: {newest}"
     );
 
+    let debian = read("debian/changelog");
+    assert!(
+        debian.starts_with(&format!("libwsc ({VERSION}-")),
+        "debian/changelog"
+    );
+    let rust = format!("rustc (>= {})", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(read("debian/control").contains(&rust), "debian/control");
+
     let composer = fs::read_to_string(path("bindings/php/composer.json")).unwrap_or_default();
     let mut its_version = composer
         .lines()
