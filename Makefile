@@ -31,7 +31,7 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 .NOTPARALLEL:
 .PHONY: all built help demo demo-c install uninstall stage examples deb abi-check test test-interop \
 	setup-build setup-php setup-go setup-test setup-abi setup-deb setup-interop \
-	test-format test-lint test-rust test-install test-cinstall test-deb test-abi \
+	test-format test-lint test-rust test-install test-cinstall test-packages test-deb test-abi \
 	test-demo test-php test-go
 
 all: setup-build ## build the library in target/release
@@ -104,7 +104,7 @@ abi-check: setup-build setup-abi ## compare the C ABI with the last release's
 	scripts/abi-check
 
 test: ## run every check and every test
-	@scripts/test test-format test-lint test-rust test-install test-cinstall test-deb \
+	@scripts/test test-format test-lint test-rust test-install test-cinstall test-packages test-deb \
 		test-abi test-demo test-php test-go
 
 test-format: setup-build setup-test
@@ -114,7 +114,7 @@ test-lint: setup-build setup-test
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	shellcheck --severity=warning .ci/run scripts/setup scripts/test scripts/test-install \
-		scripts/test-cinstall scripts/test-deb scripts/test-abi \
+		scripts/test-cinstall scripts/test-packages scripts/test-deb scripts/test-abi \
 		scripts/check-install scripts/abi-check scripts/deb \
 		scripts/test-demo scripts/with-echo-server scripts/interop \
 		bindings/cpp/tests/package/run
@@ -131,6 +131,9 @@ test-install: setup-test stage
 
 test-cinstall: setup-test stage ## what cargo cinstall installs; needs cargo-c
 	scripts/test-cinstall $(RELEASE)
+
+test-packages: setup-go setup-test stage
+	scripts/test-packages $(RELEASE) $(STAGE)
 
 test-deb: setup-test setup-deb stage
 	scripts/deb $(TARGET)
