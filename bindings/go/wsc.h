@@ -1009,7 +1009,8 @@ void wsc_loop_free(wsc_loop_t *loop);
  *
  * @param loop  Borrowed.
  *
- * @return The descriptor; -1 if `loop` is NULL, or in a forked child.
+ * @return The descriptor; -1 if `loop` is NULL, in a forked child, or if the process
+ *         has no descriptor left for it when it is first asked for.
  *
  * @par Threads
  * Any thread, at any time, also inside a callback.
