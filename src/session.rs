@@ -120,8 +120,8 @@ pub struct Session {
     transport: Transport,
     reader: Reader,
     queue: SendQueue,
-    /// If compression was agreed on.
-    deflater: Option<Deflater>,
+    /// If compression was agreed on; apart, so that it costs nothing where it was not.
+    deflater: Option<Box<Deflater>>,
     /// The message that is being sent in parts is compressed.
     is_deflating: bool,
     masks: StdRng,
@@ -166,7 +166,8 @@ impl Session {
             queue: SendQueue::default(),
             deflater: agreement
                 .map(|agreement| Deflater::new(&config.deflate, agreement))
-                .filter(Deflater::is_able),
+                .filter(Deflater::is_able)
+                .map(Box::new),
             is_deflating: false,
             masks,
             stage: Stage::Open,
@@ -237,7 +238,11 @@ impl Session {
     /// Bytes that the open stage holds apart from what is queued to be sent:
     /// compression contexts and a message under way.
     pub fn memory(&self) -> usize {
-        self.reader.memory() + self.deflater.as_ref().map_or(0, Deflater::memory)
+        self.reader.memory()
+            + self
+                .deflater
+                .as_ref()
+                .map_or(0, |deflater| deflater.memory())
     }
 
     /// Queues a message or a part of one, compressed if that was agreed on.
