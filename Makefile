@@ -129,7 +129,7 @@ test-rust: setup-build setup-test ## Rust tests; header, symbols, C and C++ prog
 	WSC_VALGRIND=1 $(CARGO) test --locked --no-fail-fast
 
 # Not part of `test`, which needs no network.
-test-interop: setup-build setup-interop ## compression against python websockets and node ws
+test-interop: setup-build setup-interop ## compression against python websockets, node ws and nginx
 	scripts/interop $(TARGET)
 
 test-install: setup-test stage
