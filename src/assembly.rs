@@ -43,7 +43,7 @@ impl Assembly {
         Assembly {
             inflater: agreement.map(|agreement| Box::new(Inflater::new(agreement))),
             in_parts: config.streaming,
-            max_message: config.max_message_size,
+            max_message: config.receive_limit(),
             max_ratio: config.deflate.max_ratio as u64,
             kind: MessageType::Binary,
             is_compressed: false,
@@ -55,6 +55,10 @@ impl Assembly {
             size: 0,
             is_begun: false,
         }
+    }
+
+    pub fn set_max_message(&mut self, size: usize) {
+        self.max_message = size;
     }
 
     /// Whether messages may be compressed.

@@ -83,6 +83,7 @@ pub struct Loop {
     thread_id: AtomicUsize,
     connections: Mutex<HashMap<u64, Weak<Connection>>>,
     rooms: Rooms,
+    busy_poll_us: AtomicU64,
 }
 
 /// Emptied queues of events, for the next connection that has some.
@@ -207,6 +208,7 @@ impl Loop {
             thread_id: AtomicUsize::new(0),
             connections: Mutex::default(),
             rooms: Rooms::default(),
+            busy_poll_us: AtomicU64::new(0),
         }))
     }
 
@@ -325,6 +327,15 @@ impl Loop {
         };
         self.standby.grace_us.store(grace, Ordering::Relaxed);
         self.nudge_standby();
+        Ok(())
+    }
+
+    /// How long a wait looks for readiness again and again before it sleeps; not at
+    /// all at first.
+    pub fn set_busy_poll(&self, busy: Duration) -> Result<(), Status> {
+        self.check_usable()?;
+        let us = u64::try_from(busy.as_micros()).unwrap_or(u64::MAX);
+        self.busy_poll_us.store(us, Ordering::Relaxed);
         Ok(())
     }
 
@@ -774,6 +785,10 @@ impl Loop {
 
     pub(crate) fn connectors(&self) -> &Arc<Connectors> {
         &self.connectors
+    }
+
+    pub(crate) fn busy_poll(&self) -> Duration {
+        Duration::from_micros(self.busy_poll_us.load(Ordering::Relaxed))
     }
 
     pub(crate) fn rooms(&self) -> &Rooms {

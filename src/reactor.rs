@@ -121,7 +121,7 @@ impl Reactor {
             true => timeout,
             false => Some(Duration::ZERO),
         };
-        let result = self.poll.poll(&mut self.events, timeout);
+        let result = self.wait(timeout, event_loop.busy_poll());
         // After the wait and before the commands: a wake-up that comes later
         // is seen by the next wait.
         event_loop.clear_woken();
@@ -150,6 +150,27 @@ impl Reactor {
         match interrupted {
             true => Turned::Interrupted,
             false => Turned::Done,
+        }
+    }
+
+    /// Waits for readiness; at first, for up to `busy`, without giving up the processor.
+    fn wait(&mut self, timeout: Option<Duration>, busy: Duration) -> io::Result<()> {
+        if timeout == Some(Duration::ZERO) || busy.is_zero() {
+            return self.poll.poll(&mut self.events, timeout);
+        }
+        let begun = Instant::now();
+        let busy = timeout.map_or(busy, |timeout| timeout.min(busy));
+        loop {
+            self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+            let elapsed = begun.elapsed();
+            if !self.events.is_empty() {
+                return Ok(());
+            }
+            if elapsed >= busy {
+                let rest = timeout.map(|timeout| timeout.saturating_sub(elapsed));
+                return self.poll.poll(&mut self.events, rest);
+            }
+            std::hint::spin_loop();
         }
     }
 

@@ -469,6 +469,10 @@ impl Session {
             .min()
     }
 
+    pub fn set_max_receive_size(&mut self, size: usize) {
+        self.reader.set_max_message(size);
+    }
+
     /// Changes when the next ping is due.
     pub fn set_ping_interval(&mut self, interval: Option<Duration>, now: Instant) {
         self.heartbeat.next_ping = expiry(now, interval);
