@@ -405,9 +405,10 @@ impl Session {
         counters: &mut Counters,
         emit: &mut impl FnMut(EventKind),
     ) -> Option<End> {
-        let is_due = |violation: &mut Violation| {
-            delivered || violation.until.is_some_and(|until| until <= now)
-        };
+        // An end that was noticed already must not hide what led to it.
+        let waits = !delivered && !self.ended && self.write_failure.is_none();
+        let is_due =
+            |violation: &mut Violation| !waits || violation.until.is_some_and(|until| until <= now);
         if let Some(violation) = self.violation.take_if(is_due) {
             // The answers to what came before it.
             self.flush(counters);
