@@ -99,6 +99,11 @@ struct Message {
     fragments: usize,
 }
 
+/// What the events go to.
+pub trait Taker {
+    fn take(&mut self, kind: EventKind);
+}
+
 /// The close frame of the peer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PeerClose {
@@ -200,20 +205,16 @@ impl Reader {
 
     /// Takes `bytes` and hands out what comes of them, and of those before that
     /// were held. A failure comes after everything before it.
-    pub fn receive(
-        &mut self,
-        bytes: &[u8],
-        take: &mut impl FnMut(EventKind),
-    ) -> Result<(), Failure> {
+    pub fn receive(&mut self, bytes: &[u8], taker: &mut impl Taker) -> Result<(), Failure> {
         self.grant = GRANT;
         if self.rest.is_empty() {
-            let left = self.read(bytes, take)?;
+            let left = self.read(bytes, taker)?;
             self.rest.extend_from_slice(left);
             return Ok(());
         }
         let mut rest = std::mem::take(&mut self.rest);
         rest.extend_from_slice(bytes);
-        let left = self.read(&rest, take)?.len();
+        let left = self.read(&rest, taker)?.len();
         rest.drain(..rest.len() - left);
         self.rest = rest;
         Ok(())
@@ -223,13 +224,13 @@ impl Reader {
     fn read<'a>(
         &mut self,
         mut input: &'a [u8],
-        take: &mut impl FnMut(EventKind),
+        taker: &mut impl Taker,
     ) -> Result<&'a [u8], Failure> {
         let mut block = Block::default();
         loop {
             match self.state {
                 State::Data { left, fin } => {
-                    if !self.data(&mut input, left, fin, take)? {
+                    if !self.data(&mut input, left, fin, taker)? {
                         break;
                     }
                 }
@@ -238,17 +239,17 @@ impl Reader {
                 State::Header => match self.plain_message(input) {
                     Some((opcode, payload)) => {
                         input = &input[payload.start..];
-                        self.whole(opcode, payload.len(), &mut input, &mut block, take)?;
+                        self.whole(opcode, payload.len(), &mut input, &mut block, taker)?;
                     }
-                    None => self.header(&mut input, &mut block, take)?,
+                    None => self.header(&mut input, &mut block, taker)?,
                 },
                 State::Control { opcode, missing } => {
-                    self.control(&mut input, opcode, missing, take)?;
+                    self.control(&mut input, opcode, missing, taker)?;
                 }
             }
         }
         if let Some(part) = self.assembly.part() {
-            take(part);
+            taker.take(part);
         }
         Ok(input)
     }
@@ -276,7 +277,7 @@ impl Reader {
         &mut self,
         input: &mut &[u8],
         block: &mut Block,
-        take: &mut impl FnMut(EventKind),
+        taker: &mut impl Taker,
     ) -> Result<(), Failure> {
         let had = self.head_len;
         let frame = if had == 0 {
@@ -298,11 +299,11 @@ impl Reader {
         self.judge(&frame)?;
         if frame.is_control() {
             self.control_len = 0;
-            return self.control(input, frame.opcode, frame.length as usize, take);
+            return self.control(input, frame.opcode, frame.length as usize, taker);
         }
         let is_whole = frame.fin && frame.rsv == 0 && self.message.is_none();
         if is_whole && frame.length <= input.len() as u64 {
-            return self.whole(frame.opcode, frame.length as usize, input, block, take);
+            return self.whole(frame.opcode, frame.length as usize, input, block, taker);
         }
         self.begin(&frame);
         Ok(())
@@ -363,7 +364,7 @@ impl Reader {
         length: usize,
         input: &mut &[u8],
         block: &mut Block,
-        take: &mut impl FnMut(EventKind),
+        taker: &mut impl Taker,
     ) -> Result<(), Failure> {
         let kind = message_type(opcode == TEXT);
         if kind == MessageType::Text && std::str::from_utf8(&input[..length]).is_err() {
@@ -371,7 +372,7 @@ impl Reader {
         }
         let data = block.take(input, length);
         *input = &input[length..];
-        take(EventKind::Message {
+        taker.take(EventKind::Message {
             kind,
             part: Part::Whole,
             data,
@@ -411,7 +412,7 @@ impl Reader {
         input: &mut &[u8],
         left: u64,
         fin: bool,
-        take: &mut impl FnMut(EventKind),
+        taker: &mut impl Taker,
     ) -> Result<bool, Failure> {
         let count = left.min(input.len() as u64) as usize;
         if self.grant == 0 || (count == 0 && left > 0 && !self.assembly.has_output()) {
@@ -426,7 +427,7 @@ impl Reader {
         self.state = State::Data { left, fin };
         if self.assembly.is_full() {
             if let Some(part) = self.assembly.part() {
-                take(part);
+                taker.take(part);
             }
         } else if is_done && left == 0 {
             let message = if fin { self.assembly.finish()? } else { None };
@@ -434,7 +435,7 @@ impl Reader {
                 self.state = State::Header;
             }
             if let Some(message) = message {
-                take(message);
+                taker.take(message);
             }
         }
         Ok(true)
@@ -446,7 +447,7 @@ impl Reader {
         input: &mut &[u8],
         opcode: u8,
         missing: usize,
-        take: &mut impl FnMut(EventKind),
+        taker: &mut impl Taker,
     ) -> Result<(), Failure> {
         let had = self.control_len;
         let more = missing.min(input.len());
@@ -463,8 +464,8 @@ impl Reader {
         self.state = State::Header;
         let payload = &self.control[..self.control_len];
         match opcode {
-            PING => take(EventKind::Ping(Bytes::copy_from_slice(payload))),
-            PONG => take(EventKind::Pong(Bytes::copy_from_slice(payload))),
+            PING => taker.take(EventKind::Ping(Bytes::copy_from_slice(payload))),
+            PONG => taker.take(EventKind::Pong(Bytes::copy_from_slice(payload))),
             _ => {
                 self.peer_close = Some(PeerClose::parse(payload)?);
                 self.state = State::Closed;
@@ -567,11 +568,17 @@ mod tests {
         piece: usize,
         take: &mut dyn FnMut(EventKind),
     ) -> Option<Failure> {
-        let take = &mut |event| take(event);
+        struct Closure<'a>(&'a mut dyn FnMut(EventKind));
+        impl Taker for Closure<'_> {
+            fn take(&mut self, kind: EventKind) {
+                (self.0)(kind);
+            }
+        }
+        let taker = &mut Closure(take);
         for input in wire.chunks(piece) {
-            let mut result = reader.receive(input, take);
+            let mut result = reader.receive(input, taker);
             while result.is_ok() && reader.is_held() {
-                result = reader.receive(&[], take);
+                result = reader.receive(&[], taker);
             }
             if let Err(failure) = result {
                 return Some(failure);

@@ -12,7 +12,7 @@ use crate::config::{Config, MAX_CLOSE_REASON, expiry};
 use crate::deflate::{Agreement, Deflater};
 use crate::error::{Failure, Phase, Status};
 use crate::event::{EventKind, MessageType, Part};
-use crate::reader::Reader;
+use crate::reader::{Reader, Taker};
 use crate::send_queue::{Control, SendQueue, Written, append_frame};
 use crate::transport::{Buffers, Received, Transport};
 
@@ -354,9 +354,9 @@ impl Session {
         self.readable = false;
         let (transport, mut intake) = self.intake(auto_pong, counters, emit);
         let result = transport.receive(buffers, &mut |bytes| {
-            intake.counters.bytes_received += bytes.len() as u64;
-            intake.heartbeat.unanswered = None;
-            intake.heartbeat.received = now;
+            intake.events.counters.bytes_received += bytes.len() as u64;
+            intake.events.heartbeat.unanswered = None;
+            intake.events.heartbeat.received = now;
             intake.take(bytes);
             Ok(())
         });
@@ -378,17 +378,20 @@ impl Session {
         counters: &'a mut Counters,
         emit: &'a mut E,
     ) -> (&'a mut Transport, Intake<'a, E>) {
-        let intake = Intake {
+        let events = Events {
             // Nothing may follow our close frame (RFC 6455 §5.5.1).
             answer_pings: auto_pong && self.is_open(),
-            reader: &mut self.reader,
-            violation: &mut self.violation,
-            close_timeout: self.close_timeout,
             queue: &mut self.queue,
             masks: &mut self.masks,
             heartbeat: &mut self.heartbeat,
             counters,
             emit,
+        };
+        let intake = Intake {
+            reader: &mut self.reader,
+            violation: &mut self.violation,
+            close_timeout: self.close_timeout,
+            events,
         };
         (&mut self.transport, intake)
     }
@@ -610,6 +613,11 @@ struct Intake<'a, E> {
     reader: &'a mut Reader,
     violation: &'a mut Option<Violation>,
     close_timeout: Option<Duration>,
+    events: Events<'a, E>,
+}
+
+/// What received events touch.
+struct Events<'a, E> {
     answer_pings: bool,
     queue: &'a mut SendQueue,
     masks: &'a mut StdRng,
@@ -620,21 +628,25 @@ struct Intake<'a, E> {
 
 impl<E: FnMut(EventKind)> Intake<'_, E> {
     fn take(&mut self, bytes: &[u8]) {
-        let result = self.reader.receive(bytes, &mut |kind| {
-            note_received(&kind, self.counters, self.heartbeat);
-            if let (true, EventKind::Ping(payload)) = (self.answer_pings, &kind) {
-                let frame = control_frame(ControlCode::Pong, payload, self.masks);
-                self.queue.push_control(Control::Pong, frame);
-            }
-            (self.emit)(kind);
-        });
-        if let Err(failure) = result {
+        if let Err(failure) = self.reader.receive(bytes, &mut self.events) {
             self.reader.close();
             *self.violation = Some(Violation {
                 failure,
                 until: expiry(Instant::now(), self.close_timeout),
             });
         }
+    }
+}
+
+impl<E: FnMut(EventKind)> Taker for Events<'_, E> {
+    #[inline(always)] // see `Inbox::push`
+    fn take(&mut self, kind: EventKind) {
+        note_received(&kind, self.counters, self.heartbeat);
+        if let (true, EventKind::Ping(payload)) = (self.answer_pings, &kind) {
+            let frame = control_frame(ControlCode::Pong, payload, self.masks);
+            self.queue.push_control(Control::Pong, frame);
+        }
+        (self.emit)(kind);
     }
 }
 
