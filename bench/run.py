@@ -13,10 +13,10 @@ import json
 import os
 import random
 import resource
-import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import clients as catalogue
 import report
@@ -101,8 +101,9 @@ def openssl(*command):
 
 
 class Runner:
-    def __init__(self, out, server, processors, seconds):
+    def __init__(self, out, library, server, processors, seconds):
         self.out = out
+        self.library = library
         self.server = server
         self.processor = processors[0]
         self.seconds = seconds
@@ -140,9 +141,9 @@ class Runner:
         return max(min(fitting, MOST_MESSAGES), workload.connections, 10)
 
     def run(self, client, workload, count):
-        warmup = 0 if workload.kind == 'fan' else max(count // 10, 2)
+        warmup = 0 if workload.kind == 'fan' else max(int(count * client.warmup), 2)
         env = self.environment(client, workload, count, warmup)
-        command = [part.format(out=self.out, here=catalogue.HERE, **os.environ) for part in client.command]
+        command = [self.fill_in(part) for part in client.command]
         self.server.pin(workload)
         before = Account(self.server)
         try:
@@ -182,7 +183,10 @@ class Runner:
         }
         if workload.deflate:
             env |= {'BENCH_DEFLATE': '1', 'BENCH_MESSAGES': str(self.server.messages)}
-        return os.environ | env | client.env
+        return os.environ | env | {name: self.fill_in(value) for name, value in client.env.items()}
+
+    def fill_in(self, text):
+        return text.format(out=self.out, here=catalogue.HERE, library=self.library)
 
 
 class ClientFailed(Exception):
@@ -215,21 +219,39 @@ class Account:
         return children.ru_utime + children.ru_stime + self.server.cpu()
 
 
-def build(chosen, out):
-    """Builds what can be built here; the clients that are there, and the reasons for the rest."""
+def build(chosen, out, target):
+    """Builds and installs what can be here; the clients that are there, and why others are not."""
     there, absent = [], {}
-    targets = ['rust']
+    make = Make(out, target)
+    make('rust')
     for client in chosen:
         missing = client.missing()
-        if missing:
+        if missing is None and client.install and not make(client.install, may_fail=True):
+            missing = 'it could not be downloaded'
+        if missing is not None:
             absent[client.name] = missing
-        else:
-            there.append(client)
-            targets += [client.build] if client.build else []
-    make = [os.environ.get('MAKE', 'make'), '--silent', '--no-print-directory', '-C', str(catalogue.HERE)]
-    for target in dict.fromkeys(targets):
-        subprocess.run([*make, target, f'OUT={out}'], check=True)
+            continue
+        if client.build:
+            make(client.build)
+        there.append(client)
     return there, absent
+
+
+class Make:
+    """Makes each target of the Makefile here once."""
+
+    def __init__(self, out, target):
+        self.command = [os.environ.get('MAKE', 'make'), '--silent', '--no-print-directory',
+                        '-C', str(catalogue.HERE), f'OUT={out}', f'TARGET={target}']
+        self.done = {}
+
+    def __call__(self, target, may_fail=False):
+        if target not in self.done:
+            result = subprocess.run([*self.command, target])
+            self.done[target] = result.returncode == 0
+        if not self.done[target] and not may_fail:
+            raise SystemExit(f'bench: {target} cannot be built')
+        return self.done[target]
 
 
 def raise_file_limit():
@@ -272,18 +294,20 @@ def main():
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--seconds', type=float, default=0.2, help='how long one run measures')
     parser.add_argument('--workloads', default='', help='names; default all')
-    parser.add_argument('--clients', default='', help='beginnings of names; default all')
-    parser.add_argument('--out', type=catalogue.Path, default=catalogue.ROOT / 'target' / 'bench')
+    parser.add_argument('--clients', default='', help='names, or their beginnings with a dash; default all')
+    parser.add_argument('--target', type=Path, default=catalogue.ROOT / 'target', help="cargo's directory")
+    parser.add_argument('--out', type=Path, help='where everything goes; default bench in the target directory')
     arguments = parser.parse_args()
 
-    out = arguments.out.resolve()
+    target = arguments.target.resolve()
+    out = (arguments.out or target / 'bench').resolve()
     out.mkdir(parents=True, exist_ok=True)
     raise_file_limit()
-    there, absent = build(catalogue.named(arguments.clients), out)
+    there, absent = build(catalogue.named(arguments.clients), out, target)
     processors = pick_processors()
     server = Server(out, processors)
     try:
-        runner = Runner(out, server, processors, arguments.seconds)
+        runner = Runner(out, target / 'release' / 'libwsc.so', server, processors, arguments.seconds)
         suite(runner, there, absent, arguments)
     finally:
         server.stop()
