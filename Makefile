@@ -30,14 +30,15 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
 .PHONY: all built help demo demo-c install uninstall stage examples deb abi-check test test-interop \
-	setup-build setup-php setup-go setup-test setup-abi setup-deb setup-interop \
+	bench bench-quick bench-curves bench-micro bench-setup \
+	setup-build setup-php setup-go setup-test setup-abi setup-deb setup-interop setup-bench \
 	test-format test-lint test-rust test-install test-cinstall test-packages test-deb test-abi \
 	test-demo test-php test-go
 
 all: setup-build ## build the library in target/release
 	$(CARGO) build --locked --release --lib
 
-setup-build setup-php setup-test setup-abi setup-deb setup-interop:
+setup-build setup-php setup-test setup-abi setup-deb setup-interop setup-bench:
 	@scripts/setup $(@:setup-%=%)
 
 help: ## list the targets
@@ -159,3 +160,37 @@ test-go: setup-go setup-test stage
 	cd bindings/go && export PKG_CONFIG_PATH=$(STAGE)/lib/pkgconfig CGO_LDFLAGS=-Wl,-rpath,$(STAGE)/lib \
 		WSC_ECHO_SERVER=$(RELEASE)/examples/echo_server && \
 		$(GO) vet ./... && $(GO_CHECK) $(GO) test -count=1 -race -v -timeout 300s ./...
+
+# What is measured, and how: see docs/performance.md.
+ROUNDS    ?= 5
+WORKLOADS ?=
+CURVES    ?=
+CLIENTS   ?=
+OUT       ?= $(TARGET)/bench
+
+# A run over everything renews the document.
+BENCH_DOCUMENT = $(if $(strip $(WORKLOADS)$(CURVES)$(CLIENTS)),,--document docs/performance.md)
+BENCH = $(MAKE) --no-print-directory bench-setup && python3 bench/run.py
+
+# The clients of the curves: one of each language, and its best peers.
+CURVE_CLIENTS = floor libwsc-thread libwsc-poll libwsc-go libwsc-php tungstenite beast-async libwebsockets \
+	gorilla workerman websockets-asyncio ws
+
+bench-setup: setup-bench stage
+	-@scripts/setup peers
+
+bench: ## measure libwsc, its peers and the floors (ROUNDS= WORKLOADS= CLIENTS= OUT=)
+	@$(BENCH) suite --target $(TARGET) --out $(OUT) --rounds $(ROUNDS) $(BENCH_DOCUMENT) \
+		--workloads '$(WORKLOADS)' --clients '$(CLIENTS)'
+
+bench-quick: ## the same in a few minutes, for a first look
+	@$(BENCH) suite --target $(TARGET) --out $(OUT) --rounds 3 --seconds 0.05 \
+		--workloads '$(or $(WORKLOADS),rtt-64 flood-64 flood-1k send-64 echo-1m fan-1000-burst tls-rtt-64)' \
+		--clients '$(CLIENTS)'
+
+bench-curves: ## cost against message size, connections and queue depth (CURVES= ROUNDS= CLIENTS=)
+	@$(BENCH) curves --target $(TARGET) --out $(OUT) --rounds $(ROUNDS) --seconds 0.1 $(BENCH_DOCUMENT) \
+		--curves '$(CURVES)' --clients '$(or $(CLIENTS),$(CURVE_CLIENTS))'
+
+bench-micro: setup-build ## measure masking, UTF-8, parsing and compression against memcpy
+	$(CARGO) bench --locked

@@ -19,8 +19,9 @@ import time
 from pathlib import Path
 
 import clients as catalogue
+import machine
 import report
-from workloads import CURVES, KIB, MESSAGE_SIZE, MIB, SUITE
+from workloads import CURVES, MESSAGE_SIZE, MIB, SUITE
 
 FILE_DESCRIPTORS = 24_000
 RUN_LIMIT = 60  # seconds
@@ -271,32 +272,48 @@ def pick_processors():
     return usable[0], usable[-1]
 
 
-def chosen_workloads(names):
+def chosen(names, possible):
+    """The members of `possible`, a dict, that the list asks for; all of them without a list."""
     names = names.replace(',', ' ').split()
-    return [workload for workload in SUITE
-            if not names or any(workload.name == name for name in names)]
+    unknown = [name for name in names if name not in possible]
+    if unknown:
+        raise SystemExit(f'no such name: {" ".join(unknown)}; there are: {" ".join(possible)}')
+    return [value for name, value in possible.items() if not names or name in names]
 
 
-def suite(runner, there, absent, arguments):
-    tables = []
-    for workload in chosen_workloads(arguments.workloads):
+def measure_suite(runner, there, arguments):
+    for workload in chosen(arguments.workloads, {work.name: work for work in SUITE}):
         rounds = (arguments.rounds + 1) // 2 if workload.slow else arguments.rounds
-        able = [client for client in there if client.can(workload)]
-        results, failures = runner.measure(able, workload, rounds)
-        table = report.Table.of(workload, results, failures)
-        tables.append(table)
-        print(table.as_text(), flush=True)
-    return tables
+        yield measure_one(runner, there, workload, rounds)
+
+
+def measure_curves(runner, there, arguments):
+    curves = {}
+    for name in chosen(arguments.curves, {name: name for name in CURVES}):
+        _, _, points = CURVES[name]
+        curves[name] = {at: measure_one(runner, there, workload, arguments.rounds)
+                        for at, workload in points.items()}
+    return curves
+
+
+def measure_one(runner, there, workload, rounds):
+    able = [client for client in there if client.can(workload)]
+    table = report.Table(workload, *runner.measure(able, workload, rounds))
+    print(table.as_text(), flush=True)
+    return table
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('what', choices=('suite', 'curves'))
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--seconds', type=float, default=0.2, help='how long one run measures')
     parser.add_argument('--workloads', default='', help='names; default all')
+    parser.add_argument('--curves', default='', help='names; default all')
     parser.add_argument('--clients', default='', help='names, or their beginnings with a dash; default all')
     parser.add_argument('--target', type=Path, default=catalogue.ROOT / 'target', help="cargo's directory")
     parser.add_argument('--out', type=Path, help='where everything goes; default bench in the target directory')
+    parser.add_argument('--document', type=Path, help='whose tables and charts to renew')
     arguments = parser.parse_args()
 
     target = arguments.target.resolve()
@@ -304,16 +321,30 @@ def main():
     out.mkdir(parents=True, exist_ok=True)
     raise_file_limit()
     there, absent = build(catalogue.named(arguments.clients), out, target)
+    about = machine.describe()
     processors = pick_processors()
     server = Server(out, processors)
     try:
         runner = Runner(out, target / 'release' / 'libwsc.so', server, processors, arguments.seconds)
-        suite(runner, there, absent, arguments)
+        if arguments.what == 'suite':
+            tables = list(measure_suite(runner, there, arguments))
+        else:
+            curves = measure_curves(runner, there, arguments)
+            tables = [table for points in curves.values() for table in points.values()]
     finally:
         server.stop()
     for name, reason in absent.items():
-        print(f'{name} is absent: {reason}')
+        print(f'{name} was not measured: {reason}')
+
+    results = out / f'{arguments.what}.json'
+    report.write_json(results, about, {'rounds': arguments.rounds, 'seconds': arguments.seconds}, tables, absent)
+    print(f'all figures: {results}')
+    if arguments.document and arguments.what == 'suite':
+        report.write_suite(arguments.document, tables, absent, about, arguments.rounds)
+    elif arguments.document:
+        report.write_curves(arguments.document, curves, about, arguments.rounds)
+    return 1 if any(table.failures for table in tables) else 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

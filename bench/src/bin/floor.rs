@@ -53,12 +53,12 @@ fn open(bench: &Bench) -> io::Result<Box<dyn Stream>> {
 
 /// One byte at a time: what follows the answer's head is the workload's.
 fn upgrade(bench: &Bench, stream: &mut impl Stream) -> io::Result<()> {
-    write!(
-        stream,
+    let request = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
         bench.path, bench.host,
-    )?;
+    );
+    stream.write_all(request.as_bytes())?;
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
