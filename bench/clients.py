@@ -95,6 +95,18 @@ def workerman(name, **more):
     return php(name, 'workerman.php', needs=(PHP, WORKERMAN), **more)
 
 
+def python(name, library, interface, needs=(), **more):
+    needs = (Need('python3-venv is not installed', 'python3 -m ensurepip --version'), *needs)
+    return Client(name, 'Python', [PYTHON, '{here}/python/client.py', library, interface], needs=needs,
+                  does=ALL if interface == 'asyncio' else does('tls', 'deflate'), **more)
+
+
+OUR_PYTHON = {
+    'needs': (Need('bindings/python is not there', f'test -d {ROOT}/bindings/python'),),
+    'install': 'libwsc-python',
+    'env': {'WSC_LIBRARY': '{library}'},
+    'ours': True,
+}
 LIBWSC_CLASS = {'BENCH_CLASS': 'libwsc', 'WSC_LIBRARY': '{library}'}
 
 CLIENTS = [
@@ -110,6 +122,8 @@ CLIENTS = [
     php('libwsc-php', 'libwsc.php', env=LIBWSC_CLASS, ours=True, jit=True),
     workerman('libwsc-workerman', env=LIBWSC_CLASS, ours=True),
     workerman('libwsc-workerman', env=LIBWSC_CLASS, ours=True, jit=True),
+    python('libwsc-python', 'wsc', 'asyncio', **OUR_PYTHON),
+    python('libwsc-python-blocking', 'wsc', 'blocking', **OUR_PYTHON),
 
     Client('tungstenite', 'Rust', [BIN + 'tungstenite'], 'rust'),
     Client('tokio-tungstenite', 'Rust', [BIN + 'tokio_tungstenite'], 'rust', does=TLS_MANY),
@@ -135,12 +149,8 @@ CLIENTS = [
     # Its loop for PHP without extensions is select, which knows no more.
     workerman('workerman', most=1000),
     workerman('workerman', most=1000, jit=True),
-    Client('websockets-asyncio', 'Python', [PYTHON, '{here}/python/peer.py', 'asyncio'],
-           needs=(Need('python3-venv is not installed', 'python3 -m ensurepip --version'),),
-           install='python', does=ALL),
-    Client('websockets-threads', 'Python', [PYTHON, '{here}/python/peer.py', 'threads'],
-           needs=(Need('python3-venv is not installed', 'python3 -m ensurepip --version'),),
-           install='python', does=does('tls', 'deflate')),
+    python('websockets-asyncio', 'websockets', 'asyncio', install='python'),
+    python('websockets-blocking', 'websockets', 'blocking', install='python'),
     Client('ws', 'JavaScript', ['node', '{here}/node/ws.js'], needs=(command('npm'),), install='node',
            warmup=1.0, env={'NODE_PATH': '{out}/node/node_modules'}, does=ALL),
 ]

@@ -1,21 +1,30 @@
-"""websockets: `peer.py asyncio` or `peer.py threads` chooses its interface."""
+"""websockets, or libwsc's package, whose interface is the same for this work.
+
+client.py websockets|wsc asyncio|blocking
+"""
 
 import asyncio
+import importlib
 import os
 import sys
 
 import bench
 
-OPTIONS = {
-    'compression': 'deflate' if bench.deflate else None,
-    'max_size': max(bench.size, 1 << 20),
-    'ping_interval': None,
-    'proxy': None,
+LIBRARY, INTERFACE = sys.argv[1:]
+OPTIONS = {'max_size': max(bench.size, 1 << 20)}
+if LIBRARY == 'websockets':
+    OPTIONS |= {'compression': 'deflate' if bench.deflate else None, 'ping_interval': None, 'proxy': None}
+elif bench.deflate:
+    OPTIONS['compression'] = 'deflate'
+MODULES = {
+    'websockets asyncio': 'websockets.asyncio.client',
+    'websockets blocking': 'websockets.sync.client',
+    'wsc asyncio': 'wsc',
+    'wsc blocking': 'wsc.sync',
 }
 
 
-async def run(clock):
-    from websockets.asyncio.client import connect
+async def run(clock, connect):
     if bench.connections > 1:
         return await run_many(clock, connect)
     payloads = bench.payloads()
@@ -64,8 +73,7 @@ async def run_many(clock, connect):
     await asyncio.gather(*map(serve, connections))
 
 
-def run_threads(clock):
-    from websockets.sync.client import connect
+def run_blocking(clock, connect):
     payloads = bench.payloads()
     with connect(bench.url, **OPTIONS) as connection:
         if bench.workload == 'send':
@@ -92,7 +100,8 @@ def end(clock):
     os._exit(0)
 
 
-if sys.argv[1] == 'threads':
-    run_threads(bench.Clock())
+connect = importlib.import_module(MODULES[f'{LIBRARY} {INTERFACE}']).connect
+if INTERFACE == 'blocking':
+    run_blocking(bench.Clock(), connect)
 else:
-    asyncio.run(run(bench.Clock()))
+    asyncio.run(run(bench.Clock(), connect))
