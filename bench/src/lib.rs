@@ -121,7 +121,10 @@ impl Bench {
         let (wall, used) = self.started.expect("report() follows start()");
         let wall = wall.elapsed().as_nanos();
         let used = (cpu() - used).as_nanos();
-        let mut more = self.opening.map(|opening| opening.result).unwrap_or_default();
+        let mut more = self
+            .opening
+            .map(|opening| opening.result)
+            .unwrap_or_default();
         if !self.laps.is_empty() {
             self.laps.sort_unstable();
             let at = |share: f64| self.laps[((self.laps.len() - 1) as f64 * share) as usize];
@@ -137,7 +140,9 @@ impl Bench {
 
 fn variable<T: FromStr>(name: &str) -> T {
     let value = std::env::var(format!("BENCH_{name}")).unwrap_or_default();
-    value.parse().unwrap_or_else(|_| panic!("BENCH_{name} is not set, or wrong"))
+    value
+        .parse()
+        .unwrap_or_else(|_| panic!("BENCH_{name} is not set, or wrong"))
 }
 
 /// Of all threads of the process.
@@ -149,6 +154,13 @@ fn cpu() -> Duration {
 /// A number from the kernel's account of the process.
 fn status(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let value = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
-    value.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or_default()
+    let value = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field))
+        .unwrap_or_default();
+    value
+        .split_whitespace()
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_default()
 }

@@ -42,21 +42,37 @@ struct Target {
 
 impl Target {
     fn of(bench: &Bench) -> Target {
-        Target { host: bench.host.clone(), port: bench.port, path: bench.path.clone(), tls: bench.tls }
+        Target {
+            host: bench.host.clone(),
+            port: bench.port,
+            path: bench.path.clone(),
+            tls: bench.tls,
+        }
     }
 
     async fn open(&self) -> Socket {
-        let socket = TcpStream::connect((self.host.as_str(), self.port)).await.expect("a connection");
+        let socket = TcpStream::connect((self.host.as_str(), self.port))
+            .await
+            .expect("a connection");
         socket.set_nodelay(true).expect("TCP_NODELAY");
         if !self.tls {
             return self.upgrade(socket).await;
         }
         let connector = native_tls::TlsConnector::new().expect("a TLS connector");
         let connector = tokio_native_tls::TlsConnector::from(connector);
-        self.upgrade(connector.connect(&self.host, socket).await.expect("the TLS handshake")).await
+        self.upgrade(
+            connector
+                .connect(&self.host, socket)
+                .await
+                .expect("the TLS handshake"),
+        )
+        .await
     }
 
-    async fn upgrade<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, socket: S) -> Socket {
+    async fn upgrade<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        &self,
+        socket: S,
+    ) -> Socket {
         let request = Request::builder()
             .uri(&self.path)
             .header(HOST, &self.host)
@@ -66,7 +82,9 @@ impl Target {
             .header("Sec-WebSocket-Version", "13")
             .body(Empty::<Bytes>::new())
             .expect("a request");
-        let (socket, _) = handshake::client(&Spawn, request, socket).await.expect("the handshake");
+        let (socket, _) = handshake::client(&Spawn, request, socket)
+            .await
+            .expect("the handshake");
         FragmentCollector::new(socket)
     }
 }
@@ -84,7 +102,10 @@ where
 }
 
 async fn write(socket: &mut Socket, payload: &[u8]) {
-    socket.write_frame(Frame::binary(Payload::Borrowed(payload))).await.expect("a send");
+    socket
+        .write_frame(Frame::binary(Payload::Borrowed(payload)))
+        .await
+        .expect("a send");
 }
 
 async fn receive(socket: &mut Socket) -> usize {
@@ -171,7 +192,10 @@ async fn open_all(bench: &mut Bench) -> Vec<Socket> {
             drop(permit);
         });
     }
-    let _all = opening.acquire_many(OPENING as u32).await.expect("all permits");
+    let _all = opening
+        .acquire_many(OPENING as u32)
+        .await
+        .expect("all permits");
     bench.opened();
     std::mem::take(&mut *sockets.lock().await)
 }

@@ -43,7 +43,11 @@ fn open(bench: &Bench) -> io::Result<Box<dyn Stream>> {
     socket.set_nodelay(true)?;
     let mut stream: Box<dyn Stream> = if bench.tls {
         let connector = TlsConnector::new().map_err(io::Error::other)?;
-        Box::new(connector.connect(&bench.host, socket).map_err(io::Error::other)?)
+        Box::new(
+            connector
+                .connect(&bench.host, socket)
+                .map_err(io::Error::other)?,
+        )
     } else {
         Box::new(socket)
     };
@@ -85,7 +89,8 @@ fn echo(bench: &mut Bench) -> io::Result<()> {
 }
 
 fn write_in_parts(stream: &mut impl Write, data: &[u8]) -> io::Result<()> {
-    data.chunks(WRITE).try_for_each(|part| stream.write_all(part))
+    data.chunks(WRITE)
+        .try_for_each(|part| stream.write_all(part))
 }
 
 fn flood(bench: &mut Bench) -> io::Result<()> {
@@ -122,7 +127,12 @@ fn fan(bench: &mut Bench) -> io::Result<()> {
     for number in 0..bench.connections {
         let mut socket = TcpStream::connect((bench.host.as_str(), bench.port))?;
         upgrade(bench, &mut socket)?;
-        epoll::add(&epoll, &socket, EventData::new_u64(number as u64), EventFlags::IN)?;
+        epoll::add(
+            &epoll,
+            &socket,
+            EventData::new_u64(number as u64),
+            EventFlags::IN,
+        )?;
         sockets.push(socket);
     }
     bench.opened();

@@ -27,11 +27,18 @@ async fn main() {
 
 async fn open(url: &str) -> Socket {
     let no_delay = true;
-    connect_async_with_config(url, None, no_delay).await.expect("the handshake").0
+    connect_async_with_config(url, None, no_delay)
+        .await
+        .expect("the handshake")
+        .0
 }
 
 async fn receive(socket: &mut Socket) -> Message {
-    socket.next().await.expect("an open connection").expect("a message")
+    socket
+        .next()
+        .await
+        .expect("an open connection")
+        .expect("a message")
 }
 
 fn payload(bench: &Bench) -> Message {
@@ -119,7 +126,10 @@ async fn open_all(bench: &mut Bench) -> Vec<Socket> {
             drop(permit);
         });
     }
-    let _all = opening.acquire_many(OPENING as u32).await.expect("all permits");
+    let _all = opening
+        .acquire_many(OPENING as u32)
+        .await
+        .expect("all permits");
     bench.opened();
     std::mem::take(&mut *sockets.lock().await)
 }

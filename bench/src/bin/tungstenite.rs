@@ -1,8 +1,8 @@
 //! tungstenite over a blocking socket, as its examples use it.
 
+use std::net::TcpStream;
 use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Bytes, Message, WebSocket, connect};
-use std::net::TcpStream;
 use wsc_bench::Bench;
 
 type Socket = WebSocket<MaybeTlsStream<TcpStream>>;

@@ -33,8 +33,15 @@ enum Role {
     Upgrade(Vec<u8>),
     Echo,
     Flood(Flood),
-    Sink { left: usize, count: usize },
-    Fan { plan: Plan, started: bool, message: Vec<u8> },
+    Sink {
+        left: usize,
+        count: usize,
+    },
+    Fan {
+        plan: Plan,
+        started: bool,
+        message: Vec<u8>,
+    },
 }
 
 /// Frames to repeat, and how much is left to write of them.
@@ -50,7 +57,9 @@ pub struct Messages(Vec<Vec<u8>>);
 impl Messages {
     pub fn load(path: &Path) -> io::Result<Messages> {
         let text = std::fs::read(path)?;
-        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let lines = text
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
         Ok(Messages(lines.map(<[u8]>::to_vec).collect()))
     }
 }
@@ -74,7 +83,14 @@ impl Connection {
 
     /// Reads and answers into `out`; false when the client is gone.
     pub fn receive(&mut self, buffer: &mut [u8], messages: &Messages) -> io::Result<bool> {
-        let Connection { transport, role, parser, control, out, .. } = self;
+        let Connection {
+            transport,
+            role,
+            parser,
+            control,
+            out,
+            ..
+        } = self;
         transport.receive(buffer, |mut input| {
             if let Role::Upgrade(request) = role {
                 // Clients wait for the answer, so nothing follows the request.
@@ -185,7 +201,10 @@ fn answer(
 /// Writes the answer to the upgrade request, and says what it asked for.
 fn upgrade(request: &str, messages: &Messages, out: &mut Vec<u8>) -> io::Result<Role> {
     let mut lines = request.split("\r\n");
-    let target = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+    let target = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .unwrap_or_default();
     let fields: HashMap<String, &str> = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim()))
@@ -199,7 +218,8 @@ fn upgrade(request: &str, messages: &Messages, out: &mut Vec<u8>) -> io::Result<
         .collect();
     let number = |name: &str| query.get(name).copied().unwrap_or_default();
 
-    let deflate = (number("deflate") == 1).then(|| Deflate::accept(field("sec-websocket-extensions")));
+    let deflate =
+        (number("deflate") == 1).then(|| Deflate::accept(field("sec-websocket-extensions")));
     let deflate = deflate.transpose()?;
     let role = match path {
         "/echo" => Role::Echo,
@@ -207,11 +227,18 @@ fn upgrade(request: &str, messages: &Messages, out: &mut Vec<u8>) -> io::Result<
             Some(deflate) => Flood::of_compressed(number("count"), messages, deflate),
             None => Flood::of_size(number("count"), number("size")),
         }),
-        "/sink" => Role::Sink { left: number("count"), count: number("count") },
+        "/sink" => Role::Sink {
+            left: number("count"),
+            count: number("count"),
+        },
         "/fan" => {
             let mut message = Vec::new();
             frame::write(&mut message, frame::BINARY, &vec![b'x'; number("size")]);
-            Role::Fan { plan: Plan::new(number), started: false, message }
+            Role::Fan {
+                plan: Plan::new(number),
+                started: false,
+                message,
+            }
         }
         _ => return Err(io::Error::other("no such path")),
     };
@@ -224,7 +251,11 @@ fn upgrade(request: &str, messages: &Messages, out: &mut Vec<u8>) -> io::Result<
         out.extend_from_slice(deflate.answer().as_bytes());
     }
     // Some clients (libwebsockets) want an answer about the subprotocol they name.
-    if let Some(protocol) = field("sec-websocket-protocol").split(',').next().filter(|name| !name.is_empty()) {
+    if let Some(protocol) = field("sec-websocket-protocol")
+        .split(',')
+        .next()
+        .filter(|name| !name.is_empty())
+    {
         out.extend_from_slice(b"\r\nSec-WebSocket-Protocol: ");
         out.extend_from_slice(protocol.as_bytes());
     }
@@ -245,7 +276,11 @@ impl Flood {
             }
             frame::write(&mut block, frame::BINARY, &payload);
         }
-        Flood { left: block.len() / in_block * count, block, at: 0 }
+        Flood {
+            left: block.len() / in_block * count,
+            block,
+            at: 0,
+        }
     }
 
     /// Text messages. The second time round they still decompress with one context:
@@ -290,7 +325,9 @@ struct Deflate {
 impl Deflate {
     fn accept(offer: &str) -> io::Result<Deflate> {
         if !offer.contains("permessage-deflate") {
-            return Err(io::Error::other("the client does not offer permessage-deflate"));
+            return Err(io::Error::other(
+                "the client does not offer permessage-deflate",
+            ));
         }
         Ok(Deflate {
             no_context: offer.contains("server_no_context_takeover"),

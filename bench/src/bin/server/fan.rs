@@ -36,14 +36,25 @@ struct Running {
 
 impl Fan {
     pub fn start(&mut self, plan: Plan, connections: &[Option<Connection>], now: Instant) {
-        let is_fan = |connection: &Option<Connection>| connection.as_ref().is_some_and(Connection::is_fan);
-        let slots = (0..connections.len()).filter(|slot| is_fan(&connections[*slot])).collect();
-        self.0 = Some(Running { plan, slots, started: now, round: 0, next: 0 });
+        let is_fan =
+            |connection: &Option<Connection>| connection.as_ref().is_some_and(Connection::is_fan);
+        let slots = (0..connections.len())
+            .filter(|slot| is_fan(&connections[*slot]))
+            .collect();
+        self.0 = Some(Running {
+            plan,
+            slots,
+            started: now,
+            round: 0,
+            next: 0,
+        });
     }
 
     /// How long until the next message is due; `None` if there is none.
     pub fn due_in(&self, now: Instant) -> Option<Duration> {
-        self.0.as_ref().map(|running| running.due().saturating_duration_since(now))
+        self.0
+            .as_ref()
+            .map(|running| running.due().saturating_duration_since(now))
     }
 
     /// The connections whose message is due.

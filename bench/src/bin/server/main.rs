@@ -41,8 +41,15 @@ fn main() -> io::Result<()> {
     let [certificate, key, messages] = arguments.as_slice() else {
         return Err(io::Error::other("usage: server CERTIFICATE KEY MESSAGES"));
     };
-    let mut server = Server::new(tls_acceptor(certificate, key)?, Messages::load(Path::new(messages))?)?;
-    println!("{} {}", server.plain.local_addr()?.port(), server.tls.local_addr()?.port());
+    let mut server = Server::new(
+        tls_acceptor(certificate, key)?,
+        Messages::load(Path::new(messages))?,
+    )?;
+    println!(
+        "{} {}",
+        server.plain.local_addr()?.port(),
+        server.tls.local_addr()?.port()
+    );
     server.run()
 }
 
@@ -152,9 +159,18 @@ impl Server {
         match connection.flush() {
             Ok(blocked) if blocked != connection.waits_for_room => {
                 connection.waits_for_room = blocked;
-                let out = if blocked { EventFlags::OUT } else { EventFlags::empty() };
+                let out = if blocked {
+                    EventFlags::OUT
+                } else {
+                    EventFlags::empty()
+                };
                 let socket = connection.socket();
-                Ok(epoll::modify(&self.epoll, socket, data(socket), EventFlags::IN | out)?)
+                Ok(epoll::modify(
+                    &self.epoll,
+                    socket,
+                    data(socket),
+                    EventFlags::IN | out,
+                )?)
             }
             Ok(_) => Ok(()),
             Err(_) => self.close(slot),
@@ -191,7 +207,10 @@ fn prepare(socket: &TcpStream) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     socket.set_nodelay(true)?;
     // Closing answers the client's FIN with a reset: no port is left in TIME_WAIT.
-    Ok(rustix::net::sockopt::set_socket_linger(socket, Some(std::time::Duration::ZERO))?)
+    Ok(rustix::net::sockopt::set_socket_linger(
+        socket,
+        Some(std::time::Duration::ZERO),
+    )?)
 }
 
 fn data(source: &impl AsRawFd) -> EventData {
