@@ -221,7 +221,7 @@ def label(client):
 
 
 def command_of(names):
-    return f'```sh\nmake bench WORKLOADS="{" ".join(names)}"\n```'
+    return f'```sh\nmake bench WORKLOADS={",".join(names)}\n```'
 
 
 def replace_between(document, mark, parts):
