@@ -110,6 +110,7 @@ test: ## run every check and every test
 
 test-format: setup-build setup-test
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path bench/Cargo.toml
 
 test-lint: setup-build setup-test
 	$(CARGO) clippy --locked --all-targets -- -D warnings

@@ -307,7 +307,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('what', choices=('suite', 'curves'))
     parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--seconds', type=float, default=0.2, help='how long one run measures')
+    parser.add_argument('--seconds', type=float, default=0.15, help='how long one run measures')
     parser.add_argument('--workloads', default='', help='names; default all')
     parser.add_argument('--curves', default='', help='names; default all')
     parser.add_argument('--clients', default='', help='names, or their beginnings with a dash; default all')
