@@ -36,7 +36,7 @@ static struct bench bench;
 static void bench_fail(const char *what, const char *why)
 {
     fprintf(stderr, "%s: %s\n", what, why);
-    exit(1);
+    _Exit(1); /* on any thread */
 }
 
 static const char *bench_variable(const char *name)

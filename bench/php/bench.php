@@ -12,6 +12,9 @@ final class Bench
     /** How many connections are opened at a time. */
     private const OPENING = 64;
 
+    /** Workerman's code for a message that was refused because the buffer is full. */
+    private const SEND_FAIL = 2;
+
     private string $workload;
     private int $count;
     private int $total;
@@ -72,6 +75,9 @@ final class Bench
             $connection->onBufferDrain = $this->onDrain(...);
         }
         $connection->onError = function (object $connection, int $code, string $message): void {
+            if ($code === self::SEND_FAIL) {
+                return; // send() has said so as well
+            }
             fwrite(STDERR, "error $code: $message\n");
             ($this->stop)();
         };
@@ -148,7 +154,10 @@ final class Bench
             if ($this->sent === $this->warmup) {
                 $this->startClocks();
             }
-            $connection->send($this->payload);
+            if ($connection->send($this->payload) === false) {
+                $this->full = true;
+                return;
+            }
             $this->sent++;
         }
     }

@@ -168,7 +168,7 @@ fn answer(
             Piece::Head(new) => {
                 head = new;
                 if matches!(role, Role::Echo) && !head.is_control() {
-                    frame::write_header(out, head.first(), head.len);
+                    frame::write_header(out, head.first, head.len);
                 }
             }
             Piece::Payload(payload) if head.is_control() => control.extend_from_slice(payload),

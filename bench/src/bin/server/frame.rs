@@ -12,9 +12,9 @@ pub const COMPRESSED: u8 = 0x40;
 const MASKED: u8 = 0x80;
 const LONGEST_HEADER: usize = 14;
 
-/// Writes the header of an unmasked, final frame. `first` is its opcode and RSV1.
+/// Writes the header of an unmasked frame, from its first byte and its length.
 pub fn write_header(out: &mut Vec<u8>, first: u8, len: usize) {
-    out.push(FIN | first);
+    out.push(first);
     match len {
         0..=125 => out.push(len as u8),
         126..=0xFFFF => {
@@ -28,15 +28,16 @@ pub fn write_header(out: &mut Vec<u8>, first: u8, len: usize) {
     }
 }
 
-pub fn write(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
-    write_header(out, first, payload.len());
+/// Writes a final frame. `kind` is its opcode and RSV1.
+pub fn write(out: &mut Vec<u8>, kind: u8, payload: &[u8]) {
+    write_header(out, FIN | kind, payload.len());
     out.extend_from_slice(payload);
 }
 
 /// What a frame says of itself before its payload.
 #[derive(Clone, Copy, Default)]
 pub struct Head {
-    first: u8,
+    pub first: u8,
     pub len: usize,
 }
 
@@ -52,11 +53,6 @@ impl Head {
     /// Whether a message ends here.
     pub fn ends_message(self) -> bool {
         !self.is_control() && self.first & FIN != 0
-    }
-
-    /// First byte, for an echo of the frame.
-    pub fn first(self) -> u8 {
-        self.first & !FIN
     }
 }
 
