@@ -35,10 +35,10 @@ def bars(title, unit, values):
 
 
 def lines(title, x_unit, y_unit, series):
-    """Both axes logarithmic: {client: [(x, y), ...]}."""
+    """Both axes logarithmic: [(client, [(x, y), ...]), ...]."""
     left, right, top, height = 60, 160, 50, 380
-    xs = sorted({x for points in series.values() for x, _ in points})
-    ys = [y for points in series.values() for _, y in points]
+    xs = sorted({x for _, points in series for x, _ in points})
+    ys = [y for _, points in series for _, y in points]
     low, high = math.floor(math.log10(min(ys))), math.ceil(math.log10(max(ys)))
 
     def place(x, y):
@@ -57,7 +57,7 @@ def lines(title, x_unit, y_unit, series):
     body.append(f'<text x="{(left + WIDTH - right) / 2}" y="{top + height + 34}" text-anchor="middle">{escape(x_unit)}</text>')
     ends = []
     ours, peers = iter(OUR_COLOURS * 9), iter(PEER_COLOURS * 9)
-    for client, points in series.items():
+    for client, points in series:
         shade = FLOOR if client.floor else next(ours if client.ours else peers)
         path = ' '.join(f'{x:.1f},{y:.1f}' for x, y in (place(*point) for point in sorted(points)))
         width = 2.5 if client.ours else 1.2

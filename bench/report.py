@@ -132,12 +132,14 @@ def write_curves(document, curves, machine, rounds):
     parts = [machine_text(machine, rounds, [table for points in curves.values() for table in points.values()])]
     for name, points in curves.items():
         title, axis, _ = CURVES[name]
+        metric = next(iter(points.values())).workload.metric[1]
         lines = {}
         for at, table in points.items():
             for row in table.rows:
-                lines.setdefault(row.client, []).append((at, row.value / 1000))
+                lines.setdefault(row.client.name, []).append((at, row.value / 1000))
         file = document.parent / 'performance' / f'curve-{name}.svg'
-        file.write_text(chart.lines(title, axis, 'µs for each message', lines))
+        file.write_text(chart.lines(title, axis, f'{metric}, µs',
+                                    [(BY_NAME[client], points) for client, points in lines.items()]))
         parts += [f'### {title}', f'![{title}](performance/{file.name})', curve_table(axis, points),
                   f'```sh\nmake bench-curves CURVES={name}\n```']
     replace_between(document, 'curves', parts)
@@ -200,7 +202,8 @@ def connections_table(table):
 def curve_table(axis, points):
     names = [row.client.name for table in points.values() for row in table.rows]
     clients = sorted(dict.fromkeys(names), key=[client.name for client in CLIENTS].index)
-    lines = [f'| {axis} | ' + ' | '.join(f'{at:,}' for at in points) + ' |', '|---|' + '---:|' * len(points)]
+    metric = next(iter(points.values())).workload.metric[1]
+    lines = [f'{metric.capitalize()}, µs, against {axis}:', '', '| | ' + ' | '.join(f'{at:,}' for at in points) + ' |', '|---|' + '---:|' * len(points)]
     for name in clients:
         rows = [table.find(name) for table in points.values()]
         lines.append(f'| {label(BY_NAME[name])} | '

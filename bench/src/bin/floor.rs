@@ -27,10 +27,10 @@ fn main() -> io::Result<()> {
         copy(&mut bench);
     } else {
         match bench.workload.as_str() {
+            _ if bench.connections > 1 => many(&mut bench)?,
             "echo" => echo(&mut bench)?,
             "flood" => flood(&mut bench)?,
             "send" => send(&mut bench)?,
-            "fan" => fan(&mut bench)?,
             other => panic!("no such workload: {other}"),
         }
     }
@@ -120,7 +120,7 @@ fn send(bench: &mut Bench) -> io::Result<()> {
     stream.read_exact(&mut [0; 3])
 }
 
-fn fan(bench: &mut Bench) -> io::Result<()> {
+fn many(bench: &mut Bench) -> io::Result<()> {
     bench.open();
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let mut sockets = Vec::with_capacity(bench.connections);
@@ -136,7 +136,12 @@ fn fan(bench: &mut Bench) -> io::Result<()> {
         sockets.push(socket);
     }
     bench.opened();
-    sockets[0].write_all(&masked_frame(2))?;
+    let is_echo = bench.workload == "echo";
+    let request = masked_frame(bench.size);
+    let asked = if is_echo { sockets.len() } else { 1 };
+    for socket in &mut sockets[..asked] {
+        socket.write_all(&request)?;
+    }
     let mut events = Vec::with_capacity(1024);
     let mut buffer = vec![0; READ];
     let mut have = 0;
@@ -144,11 +149,15 @@ fn fan(bench: &mut Bench) -> io::Result<()> {
         events.clear();
         epoll::wait(&epoll, spare_capacity(&mut events), None)?;
         for event in &events {
-            have += sockets[event.data.u64() as usize].read(&mut buffer)?;
+            let socket = &mut sockets[event.data.u64() as usize];
+            have += socket.read(&mut buffer)?;
             while have >= unmasked_len(bench.size) {
                 have -= unmasked_len(bench.size);
                 if bench.step() {
                     return Ok(());
+                }
+                if is_echo {
+                    socket.write_all(&request)?;
                 }
             }
         }
