@@ -30,7 +30,7 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
 .PHONY: all built help demo demo-c install uninstall stage examples deb abi-check test test-interop \
-	bench bench-quick bench-curves bench-micro bench-setup \
+	bench bench-quick bench-curves bench-micro bench-deflate bench-setup \
 	setup-build setup-php setup-go setup-test setup-abi setup-deb setup-interop setup-bench \
 	test-format test-lint test-rust test-install test-cinstall test-packages test-deb test-abi \
 	test-demo test-php test-go
@@ -195,3 +195,7 @@ bench-curves: ## cost against message size, connections and queue depth (CURVES=
 
 bench-micro: setup-build ## measure masking, UTF-8, parsing and compression against memcpy
 	$(CARGO) bench --locked
+
+bench-deflate: setup-bench ## compare what could do the compression
+	@python3 bench/run.py messages --target $(TARGET) --out $(OUT)
+	@$(MAKE) --silent --no-print-directory -C bench deflate TARGET=$(TARGET) OUT=$(OUT)

@@ -305,7 +305,8 @@ def measure_one(runner, there, workload, rounds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('what', choices=('suite', 'curves'))
+    parser.add_argument('what', choices=('suite', 'curves', 'messages'),
+                        help='messages: only write the file of them')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--seconds', type=float, default=0.15, help='how long one run measures')
     parser.add_argument('--workloads', default='', help='names; default all')
@@ -319,6 +320,9 @@ def main():
     target = arguments.target.resolve()
     out = (arguments.out or target / 'bench').resolve()
     out.mkdir(parents=True, exist_ok=True)
+    if arguments.what == 'messages':
+        write_messages(out / 'messages.jsonl')
+        return 0
     raise_file_limit()
     there, absent = build(catalogue.named(arguments.clients), out, target)
     about = machine.describe()

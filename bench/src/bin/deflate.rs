@@ -1,6 +1,6 @@
 //! The backends of flate2 that permessage-deflate could use, on messages like those of
 //! the benchmark: nanoseconds for a message and the size that is left. Which backend
-//! it is, features decide; `make -C bench deflate` measures both.
+//! it is, features decide; `make bench-deflate` measures both.
 
 use std::io;
 use std::time::{Duration, Instant};
