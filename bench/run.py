@@ -326,22 +326,30 @@ def main():
     raise_file_limit()
     there, absent = build(catalogue.named(arguments.clients), out, target)
     about = machine.describe()
+    results = out / f'{arguments.what}.json'
+
+    def save(tables):
+        report.write_json(results, about, {'rounds': arguments.rounds, 'seconds': arguments.seconds},
+                          tables, absent)
+
     processors = pick_processors()
     server = Server(out, processors)
     try:
         runner = Runner(out, target / 'release' / 'libwsc.so', server, processors, arguments.seconds)
         if arguments.what == 'suite':
-            tables = list(measure_suite(runner, there, arguments))
+            tables = []
+            for table in measure_suite(runner, there, arguments):
+                tables.append(table)
+                save(tables)
         else:
             curves = measure_curves(runner, there, arguments)
             tables = [table for points in curves.values() for table in points.values()]
+            save(tables)
     finally:
         server.stop()
     for name, reason in absent.items():
         print(f'{name} was not measured: {reason}')
 
-    results = out / f'{arguments.what}.json'
-    report.write_json(results, about, {'rounds': arguments.rounds, 'seconds': arguments.seconds}, tables, absent)
     print(f'all figures: {results}')
     if arguments.document and arguments.what == 'suite':
         report.write_suite(arguments.document, tables, absent, about, arguments.rounds)
