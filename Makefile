@@ -11,6 +11,9 @@ INSTALL ?= install
 PHP     ?= php
 PHPUNIT ?= phpunit
 GO      ?= go
+# The interpreter that has the packages which apt installs, whatever comes first in PATH.
+PYTHON  ?= /usr/bin/python3
+export PYTHON
 
 # Where rustup puts cargo, which the PATH of a service may lack.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
@@ -30,22 +33,25 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
 .PHONY: all built help demo demo-c install uninstall stage examples deb abi-check test test-interop \
-	bench bench-quick bench-curves bench-micro bench-deflate bench-setup \
-	setup-build setup-php setup-go setup-test setup-abi setup-deb setup-interop setup-bench \
+	bench bench-quick bench-curves bench-micro bench-deflate bench-setup setup-bench \
+	setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb \
+	setup-interop \
 	test-format test-lint test-rust test-install test-cinstall test-packages test-deb test-abi \
-	test-demo test-php test-go
+	test-demo test-php test-go test-python
 
+# Without the Rust library, beside which cargo leaves link-time optimisation out.
 all: setup-build ## build the library in target/release
-	$(CARGO) build --locked --release --lib
+	$(CARGO) rustc --locked --release --lib --crate-type cdylib,staticlib
 
-setup-build setup-php setup-test setup-abi setup-deb setup-interop setup-bench:
+setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb setup-interop setup-bench:
 	@scripts/setup $(@:setup-%=%)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
-examples: setup-build
-	$(CARGO) build --locked --release --lib --example echo_server
+# The echo server is not optimised: that build has the Rust library.
+examples: all
+	$(CARGO) build --locked --example echo_server
 
 # The library as a user has it, for what is compiled against it here.
 stage: examples
@@ -106,7 +112,7 @@ abi-check: setup-build setup-abi ## compare the C ABI with the last release's
 
 test: ## run every check and every test
 	@scripts/test test-format test-lint test-rust test-install test-cinstall test-packages test-deb \
-		test-abi test-demo test-php test-go
+		test-abi test-demo test-php test-go test-python
 
 test-format: setup-build setup-test
 	$(CARGO) fmt --check
@@ -125,7 +131,7 @@ test-rust: setup-build setup-test ## Rust tests; header, symbols, C and C++ prog
 	WSC_VALGRIND=1 $(CARGO) test --locked --no-fail-fast
 
 # Not part of `test`, which needs no network.
-test-interop: setup-build setup-interop ## compression against python websockets and node ws
+test-interop: setup-build setup-interop ## compression against python websockets, node ws and nginx
 	scripts/interop $(TARGET)
 
 test-install: setup-test stage
@@ -159,8 +165,11 @@ GO_CHECK = $(shell $(GO) version | grep -qE 'go1\.(19|20)([. ]|$$)' \
 test-go: setup-go setup-test stage
 	@cd bindings/go && files=$$(gofmt -l .) && [ -z "$$files" ] || { echo "gofmt: $$files"; exit 1; }
 	cd bindings/go && export PKG_CONFIG_PATH=$(STAGE)/lib/pkgconfig CGO_LDFLAGS=-Wl,-rpath,$(STAGE)/lib \
-		WSC_ECHO_SERVER=$(RELEASE)/examples/echo_server && \
+		WSC_ECHO_SERVER=$(TARGET)/debug/examples/echo_server && \
 		$(GO) vet ./... && $(GO_CHECK) $(GO) test -count=1 -race -v -timeout 300s ./...
+
+test-python: setup-python all
+	cd bindings/python && WSC_LIBRARY=$(RELEASE)/libwsc.so $(PYTHON) -m pytest -q -rs
 
 # What is measured, and how: see docs/performance.md.
 ROUNDS    ?= 5

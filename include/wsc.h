@@ -751,6 +751,7 @@ typedef enum {
  * `wsc_conn_set_auto_pong`, `wsc_conn_set_binary_type`,
  * `wsc_conn_set_connect_timeout`, `wsc_conn_set_handshake_timeout`,
  * `wsc_conn_set_close_timeout`, `wsc_conn_set_max_message_size`,
+ * `wsc_conn_set_max_receive_size`,
  * `wsc_conn_set_max_frame_size`, `wsc_conn_set_max_fragments`,
  * `wsc_conn_set_max_header_size`, `wsc_conn_set_send_queue_limit`,
  * `wsc_conn_set_receive_queue_limit`, `wsc_conn_set_streaming`,
@@ -803,7 +804,8 @@ typedef struct wsc_conn_t wsc_conn_t;
  *
  * Functions: `wsc_loop_new`, `wsc_loop_free`, `wsc_loop_fd`, `wsc_loop_dispatch`,
  * `wsc_loop_poll`, `wsc_loop_run`, `wsc_loop_stop`, `wsc_loop_wake`,
- * `wsc_loop_flush`, `wsc_loop_set_standby_grace`, `wsc_conn_new`.
+ * `wsc_loop_flush`, `wsc_loop_set_standby_grace`, `wsc_loop_set_busy_poll`,
+ * `wsc_conn_new`.
  */
 typedef struct wsc_loop_t wsc_loop_t;
 
@@ -1009,7 +1011,8 @@ void wsc_loop_free(wsc_loop_t *loop);
  *
  * @param loop  Borrowed.
  *
- * @return The descriptor; -1 if `loop` is NULL, or in a forked child.
+ * @return The descriptor; -1 if `loop` is NULL, in a forked child, or if the process
+ *         has no descriptor left for it when it is first asked for.
  *
  * @par Threads
  * Any thread, at any time, also inside a callback.
@@ -1192,6 +1195,33 @@ wsc_status_t wsc_loop_flush(wsc_loop_t *loop);
  * `loop` has not been passed to `wsc_loop_free`.
  */
 wsc_status_t wsc_loop_set_standby_grace(wsc_loop_t *loop, int32_t grace_ms);
+
+/**
+ * Sets how long a wait of this loop looks for readiness again and again before it
+ * sleeps.
+ *
+ * Waking a thread that sleeps costs more than a message; a wait that stays awake
+ * spares it, and keeps a processor busy meanwhile. It concerns `wsc_loop_dispatch`,
+ * `wsc_loop_poll` and `wsc_loop_run` while they wait, and the thread of a loop made with
+ * WSC_CALLBACKS_ON_THREAD; not a host that waits for `wsc_loop_fd` elsewhere. Takes
+ * effect with the next wait.
+ *
+ * @param loop     Borrowed. Not NULL.
+ * @param busy_us  Microseconds. 0, as in a new loop: it sleeps at once.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `loop` is NULL.
+ * @retval WSC_ERR_STATE   The process is exiting.
+ * @retval WSC_ERR_FORKED  The loop was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `loop` has not been passed to `wsc_loop_free`.
+ */
+wsc_status_t wsc_loop_set_busy_poll(wsc_loop_t *loop, uint32_t busy_us);
 
 /**
  * Makes a connection.
@@ -1736,7 +1766,8 @@ wsc_status_t wsc_conn_set_close_timeout(wsc_conn_t *conn, int32_t timeout_ms);
  *
  * Takes effect with the next attempt for what is received, where a larger one fails
  * the attempt with WSC_ERR_MESSAGE_TOO_BIG and close code 1009, and at once for what
- * is sent, where it is refused with WSC_ERR_TOO_BIG.
+ * is sent, where it is refused with WSC_ERR_TOO_BIG. `wsc_conn_set_max_receive_size`
+ * sets another size for what is received.
  *
  * @param conn  Borrowed. Not NULL.
  * @param size  Bytes. Default 16777216.
@@ -1755,6 +1786,31 @@ wsc_status_t wsc_conn_set_close_timeout(wsc_conn_t *conn, int32_t timeout_ms);
  * `conn` has not been passed to `wsc_conn_free`.
  */
 wsc_status_t wsc_conn_set_max_message_size(wsc_conn_t *conn, size_t size);
+
+/**
+ * Sets how large a received message may be, whatever `wsc_conn_set_max_message_size` says.
+ *
+ * Takes effect at once, with the next frame that comes in. A larger message fails the
+ * attempt with WSC_ERR_MESSAGE_TOO_BIG and close code 1009. The limit of a frame
+ * (`wsc_conn_set_max_frame_size`) stays.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param size  Bytes. Until it is set, `wsc_conn_set_max_message_size` decides.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `size` is 0.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_max_receive_size(wsc_conn_t *conn, size_t size);
 
 /**
  * Sets how large a received frame may be.

@@ -18,7 +18,7 @@ const RATIO_FREE: u64 = 1 << 20;
 
 #[derive(Debug)]
 pub struct Assembly {
-    inflater: Option<Inflater>,
+    inflater: Option<Box<Inflater>>,
     in_parts: bool,
     max_message: usize,
     max_ratio: u64,
@@ -41,9 +41,9 @@ pub struct Assembly {
 impl Assembly {
     pub fn new(config: &Config, agreement: Option<&Agreement>) -> Self {
         Assembly {
-            inflater: agreement.map(Inflater::new),
+            inflater: agreement.map(|agreement| Box::new(Inflater::new(agreement))),
             in_parts: config.streaming,
-            max_message: config.max_message_size,
+            max_message: config.receive_limit(),
             max_ratio: config.deflate.max_ratio as u64,
             kind: MessageType::Binary,
             is_compressed: false,
@@ -55,6 +55,10 @@ impl Assembly {
             size: 0,
             is_begun: false,
         }
+    }
+
+    pub fn set_max_message(&mut self, size: usize) {
+        self.max_message = size;
     }
 
     /// Whether messages may be compressed.
@@ -195,6 +199,10 @@ impl Assembly {
 
     /// About how many bytes are held.
     pub fn memory(&self) -> usize {
-        self.body.capacity() + self.inflater.as_ref().map_or(0, Inflater::memory)
+        self.body.capacity()
+            + self
+                .inflater
+                .as_ref()
+                .map_or(0, |inflater| inflater.memory())
     }
 }

@@ -123,6 +123,8 @@ pub struct Config {
     pub auto_pong: bool,
     pub binary_type: BinaryType,
     pub max_message_size: usize,
+    /// For received messages, if it is another one.
+    pub max_receive_size: Option<usize>,
     pub max_frame_size: usize,
     pub max_fragments: usize,
     pub max_header_size: usize,
@@ -134,6 +136,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// The largest message that may come in.
+    pub fn receive_limit(&self) -> usize {
+        self.max_receive_size.unwrap_or(self.max_message_size)
+    }
+
     pub fn new(url: &str) -> Result<Self, Status> {
         Ok(Config {
             url: Url::parse(url)?,
@@ -155,6 +162,7 @@ impl Config {
             auto_pong: true,
             binary_type: BinaryType::Blob,
             max_message_size: DEFAULT_MAX_MESSAGE_SIZE,
+            max_receive_size: None,
             max_frame_size: DEFAULT_MAX_FRAME_SIZE,
             max_fragments: DEFAULT_MAX_FRAGMENTS,
             max_header_size: DEFAULT_MAX_HEADER_SIZE,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,8 @@ pub struct Loop {
     /// Up while undelivered events wait for the host.
     signal: Signal,
     signal_up: AtomicBool,
-    outer: Outer,
+    /// Made when the host asks for it: each readiness costs one level more.
+    outer: OnceLock<Outer>,
     /// Connections that the reactor must look at.
     commands: Queue,
     /// Connections with events.
@@ -82,6 +83,7 @@ pub struct Loop {
     thread_id: AtomicUsize,
     connections: Mutex<HashMap<u64, Weak<Connection>>>,
     rooms: Rooms,
+    busy_poll_us: AtomicU64,
 }
 
 /// Emptied queues of events, for the next connection that has some.
@@ -168,7 +170,6 @@ impl Loop {
         let flush_timer = Timer::new()?;
         let reactor = Reactor::new(waker.fd(), flush_timer.fd())?;
         let reactor_fds = reactor.fds();
-        let outer = Outer::new(&[reactor_fds[0], signal.fd()])?;
         let registry = reactor.registry()?;
         Ok(Arc::new_cyclic(|me| Loop {
             callbacks,
@@ -184,7 +185,7 @@ impl Loop {
             woken: AtomicBool::new(false),
             signal,
             signal_up: AtomicBool::new(false),
-            outer,
+            outer: OnceLock::new(),
             commands: Queue::new(),
             ready: Queue::new(),
             unflushed: Queue::new(),
@@ -207,12 +208,20 @@ impl Loop {
             thread_id: AtomicUsize::new(0),
             connections: Mutex::default(),
             rooms: Rooms::default(),
+            busy_poll_us: AtomicU64::new(0),
         }))
     }
 
     /// The descriptor that is readable while there is work or an event.
     pub fn fd(&self) -> Option<RawFd> {
-        self.check_usable().ok().map(|()| self.outer.fd())
+        self.check_usable().ok()?;
+        if self.outer.get().is_none() {
+            let outer = Outer::new(&[self.reactor_fds[0], self.signal.fd()]).ok()?;
+            // Another thread may have been faster; one of the two is enough.
+            let _ = self.outer.set(outer);
+            self.settle_signal();
+        }
+        self.outer.get().map(Outer::fd)
     }
 
     /// Does what is ready, waiting up to `timeout` for the first event (for
@@ -321,6 +330,15 @@ impl Loop {
         Ok(())
     }
 
+    /// How long a wait looks for readiness again and again before it sleeps; not at
+    /// all at first.
+    pub fn set_busy_poll(&self, busy: Duration) -> Result<(), Status> {
+        self.check_usable()?;
+        let us = u64::try_from(busy.as_micros()).unwrap_or(u64::MAX);
+        self.busy_poll_us.store(us, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Ends every connection without events, and the background thread.
     pub fn free(&self) {
         if sys::is_exiting() {
@@ -331,15 +349,15 @@ impl Loop {
         if self.is_forked() {
             // The locks and the thread belong to the parent.
             let [poll, timer] = self.reactor_fds;
-            for fd in [
+            let own = [
                 self.registry.as_raw_fd(),
-                self.outer.fd(),
                 self.signal.fd(),
                 self.waker.fd(),
                 self.flush_timer.fd(),
                 poll,
                 timer,
-            ] {
+            ];
+            for fd in own.into_iter().chain(self.outer.get().map(Outer::fd)) {
                 sys::close_inherited(fd);
             }
             std::mem::forget(self.me.upgrade());
@@ -584,8 +602,10 @@ impl Loop {
     }
 
     fn raise_signal(&self) {
-        self.signal_up.store(true, Ordering::SeqCst);
-        self.signal.raise();
+        if self.outer.get().is_some() {
+            self.signal_up.store(true, Ordering::SeqCst);
+            self.signal.raise();
+        }
     }
 }
 
@@ -765,6 +785,10 @@ impl Loop {
 
     pub(crate) fn connectors(&self) -> &Arc<Connectors> {
         &self.connectors
+    }
+
+    pub(crate) fn busy_poll(&self) -> Duration {
+        Duration::from_micros(self.busy_poll_us.load(Ordering::Relaxed))
     }
 
     pub(crate) fn rooms(&self) -> &Rooms {

@@ -2,6 +2,7 @@
 //! reactor knows nothing of callbacks or C; whoever holds its lock turns it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,7 +31,7 @@ pub struct Reactor {
     events: Events,
     /// What `events` said, so that connections can be driven while it is not borrowed.
     readiness: Vec<(Token, Ready)>,
-    table: HashMap<u64, Entry>,
+    table: HashMap<u64, Entry, BuildHasherDefault<IdHasher>>,
     /// Connections whose reading stopped for another reason than an empty socket.
     unfinished: Vec<u64>,
     turn: u64,
@@ -47,6 +48,30 @@ struct Entry {
     unfinished: bool,
     /// The last turn that drove it.
     driven_in: u64,
+}
+
+/// Connection ids come one after the other and from nobody else: they need no hash
+/// that an attacker cannot foresee.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // The table takes its buckets from the low bits and its tags from the high ones.
+        self.0 = (self.0 ^ id)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// Why a turn came back.
@@ -70,7 +95,7 @@ impl Reactor {
         Ok(Reactor {
             events: Events::with_capacity(EVENTS),
             readiness: Vec::with_capacity(EVENTS),
-            table: HashMap::new(),
+            table: HashMap::default(),
             unfinished: Vec::new(),
             turn: 0,
             deadlines: BTreeSet::new(),
@@ -96,7 +121,7 @@ impl Reactor {
             true => timeout,
             false => Some(Duration::ZERO),
         };
-        let result = self.poll.poll(&mut self.events, timeout);
+        let result = self.wait(timeout, event_loop.busy_poll());
         // After the wait and before the commands: a wake-up that comes later
         // is seen by the next wait.
         event_loop.clear_woken();
@@ -125,6 +150,27 @@ impl Reactor {
         match interrupted {
             true => Turned::Interrupted,
             false => Turned::Done,
+        }
+    }
+
+    /// Waits for readiness; at first, for up to `busy`, without giving up the processor.
+    fn wait(&mut self, timeout: Option<Duration>, busy: Duration) -> io::Result<()> {
+        if timeout == Some(Duration::ZERO) || busy.is_zero() {
+            return self.poll.poll(&mut self.events, timeout);
+        }
+        let begun = Instant::now();
+        let busy = timeout.map_or(busy, |timeout| timeout.min(busy));
+        loop {
+            self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+            let elapsed = begun.elapsed();
+            if !self.events.is_empty() {
+                return Ok(());
+            }
+            if elapsed >= busy {
+                let rest = timeout.map(|timeout| timeout.saturating_sub(elapsed));
+                return self.poll.poll(&mut self.events, rest);
+            }
+            std::hint::spin_loop();
         }
     }
 

@@ -166,9 +166,15 @@ impl Reader {
             grant: 0,
             rest: Vec::new(),
             max_frame: config.max_frame_size,
-            max_message: config.max_message_size,
+            max_message: config.receive_limit(),
             max_fragments: config.max_fragments,
         }
+    }
+
+    /// From the next frame on.
+    pub fn set_max_message(&mut self, size: usize) {
+        self.max_message = size;
+        self.assembly.set_max_message(size);
     }
 
     /// The peer's close frame, once it has arrived.

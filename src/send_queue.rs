@@ -17,7 +17,7 @@ const KEPT_CHUNK: usize = 1 << 10;
 /// flood is answered for its last ping only (RFC 6455 §5.5.3).
 const MAX_PONGS: usize = 16;
 /// Chunks handed to the kernel in one write.
-const MAX_SLICES: usize = 64;
+const MAX_SLICES: usize = 16;
 
 /// What a frame adds to its payload at most: two bytes, eight of length, four of mask.
 pub const MAX_FRAME_HEADER: usize = 14;

@@ -120,8 +120,8 @@ pub struct Session {
     transport: Transport,
     reader: Reader,
     queue: SendQueue,
-    /// If compression was agreed on.
-    deflater: Option<Deflater>,
+    /// If compression was agreed on; apart, so that it costs nothing where it was not.
+    deflater: Option<Box<Deflater>>,
     /// The message that is being sent in parts is compressed.
     is_deflating: bool,
     masks: StdRng,
@@ -166,7 +166,8 @@ impl Session {
             queue: SendQueue::default(),
             deflater: agreement
                 .map(|agreement| Deflater::new(&config.deflate, agreement))
-                .filter(Deflater::is_able),
+                .filter(Deflater::is_able)
+                .map(Box::new),
             is_deflating: false,
             masks,
             stage: Stage::Open,
@@ -237,7 +238,11 @@ impl Session {
     /// Bytes that the open stage holds apart from what is queued to be sent:
     /// compression contexts and a message under way.
     pub fn memory(&self) -> usize {
-        self.reader.memory() + self.deflater.as_ref().map_or(0, Deflater::memory)
+        self.reader.memory()
+            + self
+                .deflater
+                .as_ref()
+                .map_or(0, |deflater| deflater.memory())
     }
 
     /// Queues a message or a part of one, compressed if that was agreed on.
@@ -400,9 +405,10 @@ impl Session {
         counters: &mut Counters,
         emit: &mut impl FnMut(EventKind),
     ) -> Option<End> {
-        let is_due = |violation: &mut Violation| {
-            delivered || violation.until.is_some_and(|until| until <= now)
-        };
+        // An end that was noticed already must not hide what led to it.
+        let waits = !delivered && !self.ended && self.write_failure.is_none();
+        let is_due =
+            |violation: &mut Violation| !waits || violation.until.is_some_and(|until| until <= now);
         if let Some(violation) = self.violation.take_if(is_due) {
             // The answers to what came before it.
             self.flush(counters);
@@ -462,6 +468,10 @@ impl Session {
             .into_iter()
             .flatten()
             .min()
+    }
+
+    pub fn set_max_receive_size(&mut self, size: usize) {
+        self.reader.set_max_message(size);
     }
 
     /// Changes when the next ping is due.

@@ -372,6 +372,12 @@ fn functions() -> BTreeMap<&'static str, Call> {
         ("wsc_conn_set_close_timeout", |h| unsafe {
             wsc_conn_set_close_timeout(h.conn, 5000).into()
         }),
+        ("wsc_conn_set_max_receive_size", |h| unsafe {
+            wsc_conn_set_max_receive_size(h.conn, 1 << 20).into()
+        }),
+        ("wsc_loop_set_busy_poll", |h| unsafe {
+            wsc_loop_set_busy_poll(h.event_loop, 50).into()
+        }),
         ("wsc_conn_set_max_message_size", |h| unsafe {
             wsc_conn_set_max_message_size(h.conn, 1 << 20).into()
         }),
@@ -1060,8 +1066,9 @@ const TIMES: [SetNumber<i32>; 7] = [
     wsc_conn_set_close_timeout,
 ];
 
-const SIZES: [SetNumber<usize>; 7] = [
+const SIZES: [SetNumber<usize>; 8] = [
     wsc_conn_set_max_message_size,
+    wsc_conn_set_max_receive_size,
     wsc_conn_set_max_frame_size,
     wsc_conn_set_max_fragments,
     wsc_conn_set_deflate_max_ratio,

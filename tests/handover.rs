@@ -748,3 +748,32 @@ fn loops_that_were_never_used_leave_nothing() {
         });
     });
 }
+
+/// A busy wait ends like another one: with a message, a wake-up, or its timeout.
+#[test]
+fn a_busy_wait_misses_nothing() {
+    bounded(|| {
+        for busy in [Duration::from_micros(50), Duration::from_secs(3600)] {
+            let server = Server::listen();
+            let client = Client::new(Drive::Poll, &server.url());
+            let event_loop = Arc::clone(&client.host.event_loop);
+            event_loop.set_busy_poll(busy).unwrap();
+            let mut peer = client.open(&server);
+            for i in 0..100 {
+                let text = i.to_string();
+                peer.send(&Frame::text(&text));
+                assert_eq!(client.text(), text);
+            }
+            let begun = Instant::now();
+            assert_eq!(client.host.poll(1, Duration::from_millis(20)), 0);
+            assert!(begun.elapsed() >= Duration::from_millis(20));
+
+            let waker = thread::spawn({
+                let event_loop = Arc::clone(&event_loop);
+                move || event_loop.wake().unwrap()
+            });
+            assert_eq!(client.host.poll(1, DEADLINE), 0);
+            waker.join().unwrap();
+        }
+    });
+}

@@ -1,6 +1,6 @@
 //! What is generated from the Rust sources is current, complete and agrees with
-//! the library: the header, the declarations for PHP, the list of symbols.
-//! `WSC_BLESS=1` rewrites the first two.
+//! the library: the header, the declarations for PHP and Python, the list of symbols.
+//! `WSC_BLESS=1` rewrites all but the last.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
@@ -13,7 +13,10 @@ use wsc::config;
 use wsc::ffi::{wsc_abi_version, wsc_version};
 
 const HEADER: &str = "include/wsc.h";
-const PHP: &str = "bindings/php/src/Internal/wsc.cdef.h";
+const PLAIN: [&str; 2] = [
+    "bindings/php/src/Internal/wsc.cdef.h",
+    "bindings/python/wsc.cdef.h",
+];
 const SYMBOLS: &str = "include/wsc.symbols";
 
 /// The files of `src/ffi` in the order in which the header has them.
@@ -63,9 +66,9 @@ fn config() -> cbindgen::Config {
     cbindgen::Config::from_file(path("cbindgen.toml")).unwrap()
 }
 
-/// PHP parses plain C declarations: no preprocessor, no `extern "C"`. It reads
-/// them at run time, so there are no comments either.
-fn php_config() -> cbindgen::Config {
+/// PHP and Python's cffi parse plain C declarations: no preprocessor, no `extern "C"`.
+/// PHP reads them at run time, so there are no comments either.
+fn plain_config() -> cbindgen::Config {
     let mut config = config();
     config.header = Some("/* Generated from the Rust sources, as wsc.h is; do not edit. */".into());
     config.include_guard = None;
@@ -102,11 +105,13 @@ fn the_header_is_current() {
 }
 
 #[test]
-fn the_declarations_for_php_are_current_and_plain() {
-    let generated = generate(php_config());
+fn the_plain_declarations_are_current_and_plain() {
+    let generated = generate(plain_config());
     assert!(!generated.contains('#'), "a preprocessor directive");
     assert!(!generated.contains("extern"), "more than PHP parses");
-    compare_or_bless(PHP, &generated);
+    for name in PLAIN {
+        compare_or_bless(name, &generated);
+    }
 }
 
 /// A function of the header: its comment and its prototype.

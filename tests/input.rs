@@ -156,6 +156,7 @@ fn a_zero_is_no_duration_and_no_size() {
             client.set_handshake_timeout(zero),
             client.set_close_timeout(zero),
             client.set_max_message_size(0),
+            client.set_max_receive_size(0),
             client.set_max_frame_size(0),
             client.set_max_header_size(0),
             client.set_send_queue_limit(0),

@@ -333,3 +333,30 @@ fn a_paused_connection_can_close_abort_and_resume_twice() {
         peer.until_hung_up();
     });
 }
+
+#[test]
+fn what_is_received_has_a_limit_of_its_own() {
+    bounded(|| {
+        let server = Server::listen();
+        let client = Client::new(Drive::Poll, &server.url());
+        client.set_max_message_size(10).unwrap();
+        client.set_max_receive_size(100).unwrap();
+        let mut peer = client.open(&server);
+        assert_eq!(client.send(&[b'x'; 11]), Err(Status::TooBig));
+        peer.send(&Frame::text([b'x'; 100]));
+        assert_eq!(client.text().len(), 100);
+
+        // It changes while the connection is open, up and down.
+        client.set_max_receive_size(200).unwrap();
+        peer.send(&Frame::text([b'x'; 200]));
+        assert_eq!(client.text().len(), 200);
+        client.set_max_receive_size(50).unwrap();
+        peer.send_all(&[
+            Frame::text([b'x'; 40]).unfinished(),
+            Frame::continuation([b'x'; 11]),
+        ]);
+        assert_eq!(peer.close_code(), Some(1009));
+        let end = client.end();
+        assert_eq!(end.status, Status::MessageTooBig);
+    });
+}

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Languages whose samples must be quoted from a file.
-const SAMPLES: [&str; 5] = ["c", "cpp", "go", "php", "rust"];
+const SAMPLES: [&str; 6] = ["c", "cpp", "go", "php", "python", "rust"];
 
 struct Document {
     path: PathBuf,

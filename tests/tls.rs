@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use openssl::ssl::{SslAcceptor, SslVerifyMode, SslVersion};
@@ -503,5 +504,35 @@ fn a_handshake_that_stalls_ends_at_its_deadline() {
         let failure = client.failure();
         assert_eq!(failure.phase, Phase::Tls, "{}", failure.text);
         assert!(failure.text.contains("closed"), "{}", failure.text);
+    });
+}
+
+#[test]
+fn an_end_does_not_hide_the_violation_before_it() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let (gone, is_gone) = mpsc::channel();
+        let gone = Mutex::new(gone);
+        let scripts = serve(authority.server().acceptor(), move |mut peer| {
+            peer.accept();
+            peer.write(
+                [
+                    Frame::text("one").bytes(),
+                    Frame::text("two").rsv(4).bytes(),
+                ]
+                .concat(),
+            );
+            peer.tls().shutdown().unwrap(); // its alert comes with the same read
+            gone.lock().unwrap().send(()).unwrap();
+        });
+        let client = trusting(&authority, &scripts.secure_url());
+        client.host.event_loop.set_standby_grace(None).unwrap();
+        open(&client);
+        is_gone.recv().unwrap();
+        // All of it, the end included, is there before the first read.
+        assert_eq!(client.text(), "one");
+        let end = client.end();
+        assert_eq!(end.status, Status::Protocol, "{end:?}");
+        scripts.finish();
     });
 }

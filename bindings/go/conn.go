@@ -5,10 +5,7 @@ package wsc
 import "C"
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"io"
 	"math"
 	"strconv"
 	"sync"
@@ -24,11 +21,14 @@ const (
 	Text MessageType = C.WSC_MESSAGE_TEXT
 	// Binary is for messages of any bytes.
 	Binary MessageType = C.WSC_MESSAGE_BINARY
+	// NoCompress is for Write and Writer, as in Text|NoCompress: this message is not
+	// compressed, because it is already or because it has secrets.
+	NoCompress MessageType = 1 << 16
 )
 
 // String is "text" or "binary".
 func (t MessageType) String() string {
-	switch t {
+	switch t &^ NoCompress {
 	case Text:
 		return "text"
 	case Binary:
@@ -36,21 +36,6 @@ func (t MessageType) String() string {
 	}
 	return "invalid"
 }
-
-type message struct {
-	typ  MessageType
-	data []byte
-}
-
-const (
-	// receiveLimit is from how many bytes of messages that wait for Read on the
-	// socket is not read.
-	receiveLimit = 256 << 10
-	// messageCost is what a message counts beside its payload.
-	messageCost = 64
-	// keptMessages is how many messages' room an idle connection keeps.
-	keptMessages = 128
-)
 
 // A Conn is a WebSocket connection. Dial makes it; its methods may be called from
 // any goroutine, Read and Reader from one at a time.
@@ -64,28 +49,48 @@ type Conn struct {
 	// closed tells that Close or CloseNow was called: messages are dropped.
 	closed      atomic.Bool
 	readLimit   atomic.Int64
+	queueLimit  int // from how many bytes in queue on the socket is not read
 	subprotocol string
+	extensions  string
 
-	// Of the goroutine that reads: messages taken from the queue.
-	batch []message
-	next  int
+	// Of the goroutine that reads.
+	batch     []message      // taken from queue
+	next      int            // the first of batch that was not taken yet
+	reader    *messageReader // the last one that Reader returned
+	inMessage bool           // a part of a message was taken, and not yet its end
+	skipPolls int            // how many times to wait without a poll before
 
-	mu      sync.Mutex
-	queue   []message
-	queued  int           // what the queue counts against receiveLimit
-	paused  bool          // the library does not read
-	waiting bool          // a goroutine waits for wake
-	wake    chan struct{} // has room for one
-	head    []byte        // the response head, from the handshake to the end of Dial
-	opened  bool
-	failure error         // told by an error event; the close event follows
-	err     error         // why calls fail
-	over    bool          // done is closed
-	result  error         // of Close
-	drained chan struct{} // closed when the send queue is empty again; nil if nobody waits
-	pings   map[string]chan struct{}
-	done    chan struct{}
+	mu       sync.Mutex
+	queue    []message // of which only the last one may lack its end
+	queued   int       // what queue counts against queueLimit
+	received int       // bytes of the message that is coming in, so far
+	largest  int       // bytes of the last one that came in parts
+	paused   bool      // the library does not read
+	waitsFor awaited
+	wake     chan struct{} // has room for one
+	head     []byte        // the response head, from the handshake to the end of Dial
+	opened   bool
+	failure  error // told by an error event; the close event follows
+	err      error // why calls fail
+	over     bool  // done is closed
+	result   error // of Close
+	report   *Report
+	drained  chan struct{} // closed when the send queue is empty again; nil if nobody waits
+	writer   *messageWriter
+	writers  int // how many were closed
+	pings    map[string]chan struct{}
+	done     chan struct{}
 }
+
+// What a goroutine waits for in await.
+type awaited int8
+
+const (
+	nothing awaited = iota
+	opening
+	aPart
+	aMessage
+)
 
 // acquire begins a use of the handle; it fails when the connection is over.
 func (c *Conn) acquire() bool {
@@ -106,168 +111,48 @@ func (c *Conn) release() {
 	}
 }
 
-// Read returns the next message, and waits for it until ctx is done. The bytes are
-// the caller's.
-//
-// When ctx is done it returns its error, and nothing is lost: the message that comes
-// later is for the next Read. When the connection has ended, Read first returns what
-// came before, then, for ever, why it ended: a *CloseError, an *Error, or ErrClosed.
-//
-// One goroutine at a time may call Read or Reader.
-func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
+// await waits until what is awaited is there, the connection has an error or ctx is
+// done. The lock is held before and after.
+func (c *Conn) await(ctx context.Context, what awaited) error {
 	for {
-		if err := ctx.Err(); err != nil {
-			return 0, nil, failed("read", err)
-		}
-		if c.next < len(c.batch) && !c.closed.Load() {
-			m := c.batch[c.next]
-			c.batch[c.next] = message{}
-			c.next++
-			return m.typ, m.data, nil
-		}
-		if err := c.fill(ctx); err != nil {
-			return 0, nil, failed("read", err)
-		}
-	}
-}
-
-// fill takes all messages that wait, so that the lock is not needed for each.
-func (c *Conn) fill(ctx context.Context) error {
-	err := c.await(ctx, func() bool { return len(c.queue) > 0 })
-	defer c.mu.Unlock()
-	used := c.batch[:0]
-	c.batch, c.next = nil, 0
-	if err != nil {
-		return err
-	}
-	c.batch, c.queue = c.queue, used
-	c.queued = 0
-	c.resume()
-	return nil
-}
-
-// await takes the lock and waits until the condition holds, the connection has an
-// error or ctx is done. It returns with the lock held.
-func (c *Conn) await(ctx context.Context, holds func() bool) error {
-	c.mu.Lock()
-	for {
-		if holds() {
+		if c.has(what) {
 			return nil
 		}
 		if c.err != nil {
 			return c.err
 		}
-		if cap(c.batch) > keptMessages {
-			c.batch, c.next = nil, 0
-		}
-		c.waiting = true
+		c.waitsFor = what
+		// Of a message that is larger than the queue the rest is needed now.
+		c.resume()
 		c.mu.Unlock()
 		select {
 		case <-c.wake:
 			c.mu.Lock()
 		case <-ctx.Done():
 			c.mu.Lock()
-			if !c.waiting {
+			if c.waitsFor == nothing {
 				<-c.wake
 			}
-			c.waiting = false
+			c.waitsFor = nothing
 			return ctx.Err()
 		}
 	}
 }
 
-// notify wakes the goroutine in await. The lock is held.
+// has tells whether what is awaited is there. The lock is held.
+func (c *Conn) has(what awaited) bool {
+	if what == opening {
+		return c.opened
+	}
+	return c.available(what) > 0
+}
+
+// notify wakes the goroutine in await if it has something to do. The lock is held.
 func (c *Conn) notify() {
-	if c.waiting {
-		c.waiting = false
+	if c.waitsFor != nothing && (c.err != nil || c.has(c.waitsFor)) {
+		c.waitsFor = nothing
 		c.wake <- struct{}{}
 	}
-}
-
-// Reader waits like Read and returns a reader of the message. For now the message
-// has arrived whole by then; programs should not rely on it.
-func (c *Conn) Reader(ctx context.Context) (MessageType, io.Reader, error) {
-	typ, data, err := c.Read(ctx)
-	if err != nil {
-		return 0, nil, err
-	}
-	return typ, bytes.NewReader(data), nil
-}
-
-// Write sends one message. The bytes are copied; nil means that they were accepted
-// and will be sent in the order of the calls, not that the peer has them.
-//
-// It waits, until ctx is done, only while the send queue is at its limit. With an
-// error nothing of the message was sent. An *Error with StatusUTF8 means that a Text
-// message is not UTF-8.
-func (c *Conn) Write(ctx context.Context, typ MessageType, p []byte) error {
-	if err := ctx.Err(); err != nil {
-		return failed("write", err)
-	}
-	if !c.acquire() {
-		return failed("write", c.reason())
-	}
-	status := c.send(typ, p)
-	c.release()
-	if status == statusOK {
-		return nil
-	}
-	return c.sendLater(ctx, "write", status, func() Status { return c.send(typ, p) })
-}
-
-// send is one call of the library. The address is taken inside the call, where cgo
-// sees that it is one of bytes, whose check is the cheapest.
-func (c *Conn) send(typ MessageType, p []byte) Status {
-	switch {
-	case typ == Text && len(p) > 0:
-		return Status(C.wsc_conn_send_text(c.native, unsafe.Pointer(&p[0]), C.size_t(len(p))))
-	case typ == Text:
-		return Status(C.wsc_conn_send_text(c.native, nil, 0))
-	case typ == Binary && len(p) > 0:
-		return Status(C.wsc_conn_send_binary(c.native, unsafe.Pointer(&p[0]), C.size_t(len(p))))
-	case typ == Binary:
-		return Status(C.wsc_conn_send_binary(c.native, nil, 0))
-	}
-	return StatusInvalid
-}
-
-// sendLater turns the status of a send into an error, or tries again while the send
-// queue is at its limit.
-func (c *Conn) sendLater(ctx context.Context, op string, status Status, send func() Status) error {
-	for status == StatusQueueFull {
-		// The channel first: a queue that is full after that tells it when it is empty.
-		c.mu.Lock()
-		if c.err != nil {
-			defer c.mu.Unlock()
-			return failed(op, c.err)
-		}
-		if c.drained == nil {
-			c.drained = make(chan struct{})
-		}
-		drained := c.drained
-		c.mu.Unlock()
-		if !c.acquire() {
-			break
-		}
-		status = send()
-		c.release()
-		if status != StatusQueueFull {
-			break
-		}
-		select {
-		case <-drained:
-		case <-c.done:
-		case <-ctx.Done():
-			return failed(op, ctx.Err())
-		}
-	}
-	switch status {
-	case statusOK:
-		return nil
-	case StatusState, StatusQueueFull:
-		return failed(op, c.reason())
-	}
-	return failed(op, &Error{Status: status})
 }
 
 // reason is why the connection cannot be used.
@@ -282,41 +167,6 @@ func (c *Conn) reason() error {
 	}
 	// The library knows of the end already, its event is on the way.
 	return &Error{Status: StatusState, Text: "the connection is ending"}
-}
-
-// Writer returns a writer of one message, which is sent when the writer is closed.
-// For now the message is collected in memory; programs should not rely on it.
-// ctx is for the whole life of the writer.
-func (c *Conn) Writer(ctx context.Context, typ MessageType) (io.WriteCloser, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, failed("write", err)
-	}
-	return &writer{ctx: ctx, conn: c, typ: typ}, nil
-}
-
-type writer struct {
-	ctx    context.Context
-	conn   *Conn
-	typ    MessageType
-	buffer bytes.Buffer
-	closed bool
-}
-
-var errWriterClosed = errors.New("wsc: write: the writer was closed")
-
-func (w *writer) Write(p []byte) (int, error) {
-	if w.closed {
-		return 0, errWriterClosed
-	}
-	return w.buffer.Write(p)
-}
-
-func (w *writer) Close() error {
-	if w.closed {
-		return errWriterClosed
-	}
-	w.closed = true
-	return w.conn.Write(w.ctx, w.typ, w.buffer.Bytes())
 }
 
 // lastPing numbers the pings of all connections.
@@ -350,9 +200,8 @@ func (c *Conn) Ping(ctx context.Context) error {
 	ping := func() Status {
 		return Status(C.wsc_conn_ping(c.native, unsafe.Pointer(&payload[0]), C.size_t(len(payload))))
 	}
-	// sendLater makes the first attempt, too.
-	if err := c.sendLater(ctx, "ping", StatusQueueFull, ping); err != nil {
-		return err
+	if err := c.send(ctx, ping); err != nil {
+		return failed("ping", err)
 	}
 	select {
 	case <-pong:
@@ -428,56 +277,12 @@ func (c *Conn) drop() {
 	c.notify()
 }
 
-// resume takes back pause. The lock is held.
-func (c *Conn) resume() {
-	if c.paused && !c.over {
-		C.wsc_conn_resume_recv(c.native)
-	}
-	c.paused = false
-}
-
 // Subprotocol is what the server chose of [DialOptions].Subprotocols, "" if nothing.
 func (c *Conn) Subprotocol() string { return c.subprotocol }
 
-// SetReadLimit sets how large a received message may be, from the next one on. A
-// larger one ends the connection with StatusMessageTooBig. It cannot raise the limit
-// above [DialOptions].ReadLimit, which the library checks before it has read the
-// message. A negative limit takes it back to that.
-func (c *Conn) SetReadLimit(bytes int64) {
-	if bytes < 0 {
-		bytes = math.MaxInt64
-	}
-	c.readLimit.Store(bytes)
-}
-
-// push takes messages from the loop.
-func (c *Conn) push(messages []message) {
-	limit := c.readLimit.Load()
-	c.mu.Lock()
-	if c.closed.Load() {
-		c.mu.Unlock()
-		return
-	}
-	var tooBig error
-	for i, m := range messages {
-		if int64(len(m.data)) > limit {
-			tooBig = &Error{Status: StatusMessageTooBig, Phase: PhaseOpen}
-			messages = messages[:i]
-			break
-		}
-		c.queued += len(m.data) + messageCost
-	}
-	c.queue = append(c.queue, messages...)
-	if c.queued >= receiveLimit && !c.paused && !c.over {
-		c.paused = true
-		C.wsc_conn_pause_recv(c.native)
-	}
-	c.notify()
-	c.mu.Unlock()
-	if tooBig != nil {
-		c.end(tooBig, tooBig)
-	}
-}
+// Extensions is what the server chose of the extensions, with their parameters, such as
+// "permessage-deflate; server_no_context_takeover", "" if nothing.
+func (c *Conn) Extensions() string { return c.extensions }
 
 // handle takes an event that is no message from the loop.
 func (c *Conn) handle(event *C.wsc_event_t) {
@@ -517,9 +322,14 @@ func (c *Conn) handlePong(event *C.wsc_event_t) {
 }
 
 func (c *Conn) handleClose(event *C.wsc_event_t) {
+	report := c.readReport()
 	c.mu.Lock()
+	c.report = report
 	reason := c.failure
 	c.mu.Unlock()
+	if e, ok := reason.(*Error); ok {
+		e.Report = report
+	}
 	result := reason
 	switch {
 	case reason != nil:
@@ -553,11 +363,6 @@ func (c *Conn) end(reason, result error) {
 	c.mu.Unlock()
 	c.loop.forget(c)
 	c.release()
-}
-
-// dataOf copies the data of an event.
-func dataOf(event *C.wsc_event_t) []byte {
-	return append([]byte(nil), unsafe.Slice((*byte)(event.data), int(event.len))...)
 }
 
 // errorOf is what an error or close event says.

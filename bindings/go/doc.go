@@ -13,10 +13,14 @@
 // # Connections
 //
 // [Dial] opens a connection, [Conn.Read] and [Conn.Write] move whole messages,
-// [Conn.Close] ends it with the close handshake and [Conn.CloseNow] without.
-// Every connection that Dial returned has to be ended by one of the two, or by
-// its peer: then Read returns the reason and everything the connection held is
+// [Conn.Reader] and [Conn.Writer] move them in parts, for messages of any size.
+// [Conn.Close] ends the connection with the close handshake and [Conn.CloseNow]
+// without. Every connection that Dial returned has to be ended by one of the two, or
+// by its peer: then Read returns the reason and everything the connection held is
 // freed. Calling CloseNow in a defer is always right.
+//
+// A Conn is one connection: when it has ended the program dials again. The [Report]
+// of an [Error] says whether and when that makes sense.
 //
 // Pings of the peer are answered by the library, also while nobody reads. It
 // sends pings of its own ([DialOptions].PingInterval), and a connection whose
@@ -27,7 +31,8 @@
 // A context limits how long a call waits and nothing else. When the context of
 // a Read, Write or Ping is done the call returns its error, and the connection
 // stays as usable as before: a later Read gets the message that did not come in
-// time, and a Write that was given up has sent nothing.
+// time, and a Write that was given up has sent nothing. A message that was sent in
+// part by a Writer is the exception: it cannot be taken back, see [Conn.Writer].
 //
 // # Concurrency
 //
@@ -42,17 +47,18 @@
 //
 // # Limits
 //
-// A message that waits for Read is counted. Above 256 KiB the socket is not read
-// any more, so that TCP slows the peer down; nothing is dropped. A Write waits
-// while more than [DialOptions].SendQueueLimit bytes wait for the socket.
+// A message that waits for Read is counted. Above [DialOptions].ReadQueueLimit the
+// socket is not read any more, so that TCP slows the peer down; nothing is dropped. A
+// Write waits while more than [DialOptions].SendQueueLimit bytes wait for the socket.
+// A message above the limit of [Conn.SetReadLimit] ends the connection.
 //
 // # Errors
 //
 // The reason of a failure is found with errors.As and errors.Is:
 //
 //   - [*CloseError]: the peer closed the connection; it has the code and reason.
-//   - [*Error]: the connection or the call failed; it has a [Status], and the
-//     [Phase] that the connection had reached.
+//   - [*Error]: the connection or the call failed; it has a [Status], which errors.Is
+//     finds, too, the [Phase] that the connection had reached, and a [Report].
 //   - [ErrClosed]: this side called Close or CloseNow.
 //   - context.Canceled, context.DeadlineExceeded: the call's own context.
 //

@@ -48,18 +48,21 @@ const (
 // An Error says that a connection or a call failed, for a reason other than a
 // close frame of the peer or a context.
 //
-// Some statuses match errors of the standard library with errors.Is:
-// StatusTimeout os.ErrDeadlineExceeded, StatusClosed io.ErrUnexpectedEOF,
+// errors.Is finds its status, as in errors.Is(err, wsc.StatusCertificate), and for some
+// also an error of the standard library: StatusTimeout os.ErrDeadlineExceeded, StatusClosed io.ErrUnexpectedEOF,
 // StatusRefused syscall.ECONNREFUSED, StatusReset syscall.ECONNRESET.
 type Error struct {
 	Status Status
 	// Phase is how far the connection had come, PhaseNone if the error is of a
 	// call and not of the connection.
 	Phase Phase
-	// HTTPStatus is what the server answered, if Status is StatusHTTPStatus.
+	// HTTPStatus is what the server answered, if Status is StatusHTTPStatus, or the
+	// HTTP status or SOCKS code of a proxy that refused.
 	HTTPStatus int
 	// Text says what happened, for people.
 	Text string
+	// Report is on the connection that failed; nil if the error is of a call.
+	Report *Report
 }
 
 func (e *Error) Error() string {
@@ -76,9 +79,12 @@ func (e *Error) Error() string {
 // Timeout reports whether a deadline of the library passed, as in net.Error.
 func (e *Error) Timeout() bool { return e.Status == StatusTimeout }
 
-// Is makes errors.Is find the errors of the standard library that some statuses
-// stand for.
+// Is makes errors.Is find the status, and the errors of the standard library that some
+// statuses stand for.
 func (e *Error) Is(target error) bool {
+	if target == e.Status {
+		return true
+	}
 	switch e.Status {
 	case StatusTimeout:
 		return target == os.ErrDeadlineExceeded
@@ -92,8 +98,9 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// A Status is the kind of a failure. The values are those of wsc_status_t in
-// wsc.h; new ones may come, so handle one that you do not know as a failure.
+// A Status is the kind of a failure, for errors.Is and in [Error]. The values are those
+// of wsc_status_t in wsc.h; new ones may come, so handle one that you do not know as a
+// failure.
 type Status int32
 
 // Mistakes of the caller.
@@ -180,6 +187,9 @@ const statusOK Status = C.WSC_OK
 func (s Status) String() string {
 	return C.GoString(C.wsc_status_str(C.int32_t(s)))
 }
+
+// Error is String: a status is what errors.Is looks for.
+func (s Status) Error() string { return s.String() }
 
 // A Phase is how far a connection had come.
 type Phase int32

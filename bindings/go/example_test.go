@@ -2,10 +2,14 @@ package wsc_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
+	"net/url"
+	"os"
 	"time"
 
 	"libwsc/wsc"
@@ -118,6 +122,78 @@ func ExampleConn_Read() {
 	// Output:
 	// nothing yet
 	// now <nil>
+}
+
+// Reading a message that may be too large for the memory.
+func ExampleConn_Reader() {
+	url, stop := echoServer()
+	defer stop()
+
+	c, _, err := wsc.Dial(context.Background(), url, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.CloseNow()
+	c.SetReadLimit(10 << 30)
+	if err := c.Write(context.Background(), wsc.Binary, make([]byte, 1<<20)); err != nil {
+		log.Fatal(err)
+	}
+
+	_, r, err := c.Reader(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, r)
+	fmt.Println(n, err)
+	// Output: 1048576 <nil>
+}
+
+// A server with a certificate of one's own authority, which wants one of the client, too.
+func ExampleTLS() {
+	authority, err := os.ReadFile("ca.pem")
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, _, err := wsc.Dial(context.Background(), "wss://example.org/feed", &wsc.DialOptions{
+		TLS: &wsc.TLS{
+			RootCAs:         authority,
+			NoSystemRoots:   true,
+			CertificateFile: "client.pem",
+			KeyFile:         "client-key.pem",
+			MinVersion:      tls.VersionTLS13,
+		},
+	})
+	switch {
+	case errors.Is(err, wsc.StatusCertificateExpired):
+		log.Fatal("renew the server's certificate: ", err)
+	case err != nil:
+		log.Fatal(err)
+	}
+	defer c.CloseNow()
+	fmt.Println(c.Report().NegotiatedProtocol)
+}
+
+// The proxy of the environment (HTTPS_PROXY, NO_PROXY), or one by its URL.
+func ExampleDialOptions_proxy() {
+	c, _, err := wsc.Dial(context.Background(), "wss://example.org/feed", &wsc.DialOptions{
+		Proxy: http.ProxyFromEnvironment,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.CloseNow()
+
+	socks := &url.URL{Scheme: "socks5", Host: "127.0.0.1:1080", User: url.UserPassword("me", "secret")}
+	c, _, err = wsc.Dial(context.Background(), "wss://example.org/feed", &wsc.DialOptions{
+		Proxy: http.ProxyURL(socks),
+	})
+	var failed *wsc.Error
+	if errors.As(err, &failed) && failed.Phase == wsc.PhaseProxy {
+		log.Fatalf("the proxy answered %d", failed.Report.ProxyStatus)
+	}
+	if err == nil {
+		c.CloseNow()
+	}
 }
 
 // Writing the parts of a message as they come.

@@ -1,7 +1,6 @@
 package wsc
 
 /*
-#include <poll.h>
 #include <stdlib.h>
 #include "wsc.h"
 
@@ -9,26 +8,15 @@ package wsc
 
 // In C memory, so that a poll passes no Go pointer.
 typedef struct {
+    wsc_loop_t *loop;
     size_t count;
-    // Whether the loop has more to do.
-    int more;
     wsc_event_t events[WSCGO_BATCH];
 } wscgo_batch_t;
 
-// Polls, and asks the descriptor whether it is still readable: Go's poller
-// reports changes only, and work that is left over may be none.
-static wsc_status_t wscgo_poll(wsc_loop_t *loop, wscgo_batch_t *batch)
+static wsc_status_t wscgo_poll(wscgo_batch_t *batch)
 {
-    wsc_status_t status;
-
     batch->count = 0;
-    status = wsc_loop_poll(loop, batch->events, WSCGO_BATCH, 0, &batch->count);
-    batch->more = batch->count == WSCGO_BATCH;
-    if (status == WSC_OK && !batch->more) {
-        struct pollfd fd = {wsc_loop_fd(loop), POLLIN, 0};
-        batch->more = poll(&fd, 1, 0) > 0;
-    }
-    return status;
+    return wsc_loop_poll(batch->loop, batch->events, WSCGO_BATCH, 0, &batch->count);
 }
 */
 import "C"
@@ -36,6 +24,7 @@ import "C"
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -56,9 +45,12 @@ var shared struct {
 }
 
 // A loop polls one loop of the library and gives its events to the connections.
+//
+// A goroutine of its own waits in Go's poller and polls when there is something.
+// Readers that find nothing poll once themselves before they wait: an answer is often
+// there already, and then no other goroutine has to run.
 type loop struct {
 	native  *C.wsc_loop_t
-	batch   *C.wscgo_batch_t
 	file    *os.File // a duplicate of the loop's descriptor, for Go's poller
 	stop    atomic.Bool
 	stopped chan struct{}
@@ -66,7 +58,10 @@ type loop struct {
 	mu    sync.Mutex
 	conns map[uint64]*Conn
 
-	// Of the polling goroutine.
+	// polling is held by who polls, until the events are delivered.
+	polling  sync.Mutex
+	freed    bool
+	batch    *C.wscgo_batch_t
 	messages []message
 	slab     []byte
 }
@@ -149,6 +144,7 @@ func newLoop() (*loop, error) {
 		return nil, err
 	}
 	l.batch = (*C.wscgo_batch_t)(C.calloc(1, C.sizeof_wscgo_batch_t))
+	l.batch.loop = l.native
 	raw, err := l.file.SyscallConn()
 	if err != nil {
 		l.free()
@@ -176,6 +172,9 @@ func (l *loop) watch() error {
 
 // free ends in the order that the library asks for: the duplicate first.
 func (l *loop) free() {
+	l.polling.Lock()
+	defer l.polling.Unlock()
+	l.freed = true
 	l.file.Close()
 	C.wsc_loop_free(l.native)
 	C.free(unsafe.Pointer(l.batch))
@@ -189,13 +188,18 @@ func (l *loop) run(raw syscall.RawConn) {
 	var failure error
 	err := raw.Read(func(uintptr) bool {
 		for !l.stop.Load() {
-			if failure = statusError(C.wscgo_poll(l.native, l.batch)); failure != nil {
+			l.polling.Lock()
+			count, err := l.poll()
+			l.polling.Unlock()
+			if err != nil {
+				failure = err
 				return true
 			}
-			l.deliver(unsafe.Slice(&l.batch.events[0], int(l.batch.count)))
-			if l.batch.more == 0 {
+			// Go's poller tells of changes only, so what there is has to be done.
+			if count == 0 {
 				return l.stop.Load()
 			}
+			runtime.Gosched() // to those who wait for the events, before there are more
 		}
 		return true
 	})
@@ -205,6 +209,28 @@ func (l *loop) run(raw syscall.RawConn) {
 	if failure != nil {
 		l.fail(failure)
 	}
+}
+
+// tryPoll polls once, unless somebody else does. An error is for run to find.
+func (l *loop) tryPoll() {
+	if !l.polling.TryLock() {
+		return
+	}
+	defer l.polling.Unlock()
+	if !l.freed {
+		l.poll()
+	}
+}
+
+// poll delivers the events there are, up to a batch of them, and tells how many there
+// were. polling is held.
+func (l *loop) poll() (count int, err error) {
+	if err := statusError(C.wscgo_poll(l.batch)); err != nil {
+		return 0, err
+	}
+	count = int(l.batch.count)
+	l.deliver(l.batch.events[:count])
+	return count, nil
 }
 
 // fail ends every connection, because the loop can serve them no more.
@@ -263,20 +289,26 @@ func (l *loop) deliver(events []C.wsc_event_t) {
 	}
 }
 
-// deliverTo copies messages before it takes the connection's lock, and takes it
+// deliverTo copies whole messages before it takes the connection's lock, and takes it
 // once for all messages in a row.
 func (l *loop) deliverTo(c *Conn, events []C.wsc_event_t) {
 	for i := range events {
 		event := &events[i]
-		if event._type == C.WSC_EVENT_MESSAGE {
-			if !c.closed.Load() {
-				typ := MessageType(event.message_type)
-				l.messages = append(l.messages, message{typ, l.copy(events[i:])})
-			}
+		if event._type != C.WSC_EVENT_MESSAGE {
+			l.handOver(c)
+			c.handle(event)
+			continue
+		}
+		if c.closed.Load() {
+			continue
+		}
+		if event.part == C.WSC_PART_WHOLE {
+			typ := MessageType(event.message_type)
+			l.messages = append(l.messages, message{typ, true, true, l.copy(events[i:])})
 			continue
 		}
 		l.handOver(c)
-		c.handle(event)
+		c.pushPart(event)
 	}
 	l.handOver(c)
 	l.slab = nil
@@ -301,10 +333,10 @@ const (
 	slabSize     = 4096
 )
 
-// copy copies the payload of the first event out of the library's memory.
+// copy copies the payload of the first event, a whole message.
 func (l *loop) copy(events []C.wsc_event_t) []byte {
 	n := int(events[0].len)
-	data := unsafe.Slice((*byte)(events[0].data), n)
+	data := borrowed(&events[0])
 	if n > smallPayload {
 		return append([]byte(nil), data...) // not zeroed first
 	}
@@ -322,7 +354,7 @@ func sizeOfSlab(events []C.wsc_event_t) int {
 	size := 0
 	for i := range events {
 		n := int(events[i].len)
-		if events[i]._type != C.WSC_EVENT_MESSAGE || n > smallPayload {
+		if events[i]._type != C.WSC_EVENT_MESSAGE || events[i].part != C.WSC_PART_WHOLE || n > smallPayload {
 			continue
 		}
 		if size+n > slabSize {
@@ -331,4 +363,14 @@ func sizeOfSlab(events []C.wsc_event_t) int {
 		size += n
 	}
 	return size
+}
+
+// borrowed is the data of an event, in the library's memory.
+func borrowed(event *C.wsc_event_t) []byte {
+	return unsafe.Slice((*byte)(event.data), int(event.len))
+}
+
+// dataOf copies the data of an event.
+func dataOf(event *C.wsc_event_t) []byte {
+	return append([]byte(nil), borrowed(event)...)
 }

@@ -61,17 +61,17 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// Every status and phase of the header has a name here.
+// Every status, every phase and everything in reports has a name here.
 func TestNamesAreComplete(t *testing.T) {
-	source := own(t, "errors.go")
-	names := regexp.MustCompile(`\bWSC_(?:ERR|PHASE)_[A-Z0-9_]+ = `).FindAllString(own(t, "wsc.h"), -1)
+	source := own(t, "errors.go") + own(t, "report.go")
+	names := regexp.MustCompile(`\bWSC_(?:ERR|PHASE|RETRY|REPORT)_[A-Z0-9_]+ = `).FindAllString(own(t, "wsc.h"), -1)
 	if len(names) < 40 {
 		t.Fatalf("found only %d", len(names))
 	}
 	for _, name := range names {
 		name = strings.TrimSuffix(name, " = ")
-		if !regexp.MustCompile(`C\.` + name + `\b`).MatchString(source) {
-			t.Errorf("errors.go lacks %s", name)
+		if !regexp.MustCompile(`C\.`+name+`\b`).MatchString(source) && name != "WSC_REPORT_ATTEMPT" { // always 1
+			t.Errorf("errors.go and report.go lack %s", name)
 		}
 	}
 	for phase := wsc.PhaseNone; phase <= wsc.PhaseClosing; phase++ {
@@ -86,7 +86,7 @@ func TestNamesAreComplete(t *testing.T) {
 
 // The defaults that the documentation of DialOptions gives are the header's.
 func TestDefaults(t *testing.T) {
-	header, source := own(t, "wsc.h"), own(t, "dial.go")
+	header, source := own(t, "wsc.h"), own(t, "options.go")
 	for _, test := range []struct{ setter, native, field, here string }{
 		{"wsc_conn_set_ping_interval", "20000", "PingInterval", "20 s"},
 		{"wsc_conn_set_pong_timeout", "20000", "PongTimeout", "20 s"},
@@ -138,8 +138,88 @@ func TestFirstExample(t *testing.T) {
 	}
 }
 
-// The server of the repository's own demos, an implementation that is not ours.
-func TestEchoServer(t *testing.T) {
+// The module works as a copy outside of the repository, for a program that follows the
+// README, with the shared library and, in a directory that has no other, with the static
+// one.
+func TestModuleElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	module, app := filepath.Join(dir, "module"), filepath.Join(dir, "app")
+	copyTree(t, ".", module)
+	copyTree(t, "examples/first", app)
+	command := func(dir string, env []string, name string, args ...string) string {
+		t.Helper()
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), env...)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+		}
+		return string(out)
+	}
+	url := serveOpen(t, (*peer).echo)
+	expectEcho := func(program string) {
+		t.Helper()
+		// Without a directory of libraries from outside.
+		if out := command(app, []string{"LD_LIBRARY_PATH="}, program, url); out != "recv: text hello\n" {
+			t.Errorf("%s printed %q", program, out)
+		}
+	}
+
+	command(app, nil, "go", "mod", "init", "app")
+	command(app, nil, "go", "mod", "edit", "-require=libwsc/wsc@v0.0.0", "-replace=libwsc/wsc="+module)
+	command(app, nil, "go", "build")
+	expectEcho(filepath.Join(app, "app"))
+
+	libraries := strings.TrimSpace(command(app, nil, "pkg-config", "--variable=libdir", "wsc"))
+	archive, err := os.ReadFile(filepath.Join(libraries, "libwsc.a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := filepath.Join(dir, "lib")
+	if err := os.Mkdir(alone, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(alone, "libwsc.a"), archive, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"CGO_LDFLAGS=-L" + alone, "PKG_CONFIG_PATH=" + alone}
+	command(app, env, "go", "build", "-tags", "wsc_static", "-o", "static")
+	expectEcho(filepath.Join(app, "static"))
+	if needed := command(app, nil, "readelf", "-d", "static"); strings.Contains(needed, "libwsc") {
+		t.Errorf("the static program needs libwsc:\n%s", needed)
+	}
+}
+
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	err := filepath.WalkDir(from, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, relative)
+		if entry.IsDir() {
+			return os.MkdirAll(target, 0o755)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, data, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// outsideServer starts the server of the repository's own demos, another process and an
+// implementation that is not ours.
+func outsideServer(t *testing.T) (url string) {
+	t.Helper()
 	program := os.Getenv("WSC_ECHO_SERVER")
 	if program == "" {
 		t.Skip("WSC_ECHO_SERVER names no program")
@@ -157,13 +237,19 @@ func TestEchoServer(t *testing.T) {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer server.Wait()
-	defer input.Close()
+	t.Cleanup(func() {
+		input.Close()
+		server.Wait()
+	})
 	line, err := bufio.NewReader(output).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := dial(t, strings.TrimSpace(strings.TrimPrefix(line, "listening ")), nil)
+	return strings.TrimSpace(strings.TrimPrefix(line, "listening "))
+}
+
+func TestEchoServer(t *testing.T) {
+	c := dial(t, outsideServer(t), nil)
 	for _, size := range []int{0, 1, 125, 126, 65535, 65536, 1 << 20} {
 		data := bytes.Repeat([]byte("x"), size)
 		if err := c.Write(testContext(t), wsc.Binary, data); err != nil {
@@ -177,6 +263,26 @@ func TestEchoServer(t *testing.T) {
 		t.Error(err)
 	}
 	if err := c.Close(wsc.CloseNormal, "bye"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A round trip allocates the message that is read, and nothing else.
+func TestAllocations(t *testing.T) {
+	c := dial(t, outsideServer(t), nil)
+	ctx, data := testContext(t), make([]byte, 64)
+	allocations := testing.AllocsPerRun(1000, func() {
+		if err := c.Write(ctx, wsc.Binary, data); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := c.Read(ctx); err != nil || len(got) != len(data) {
+			t.Fatal(len(got), err)
+		}
+	})
+	if allocations > 1 {
+		t.Errorf("%v allocations", allocations)
+	}
+	if err := c.Close(wsc.CloseNormal, ""); err != nil {
 		t.Error(err)
 	}
 }

@@ -41,7 +41,13 @@ type peer struct {
 // URL. A script ends with its function; its error fails the test.
 func serve(t testing.TB, script func(p *peer) error) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return "ws://" + listen(t, "tcp", "127.0.0.1:0", script).String()
+}
+
+// listen runs the script for each connection to an address.
+func listen(t testing.TB, network, address string, script func(p *peer) error) net.Addr {
+	t.Helper()
+	listener, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +75,7 @@ func serve(t testing.TB, script func(p *peer) error) string {
 		listener.Close()
 		scripts.Wait()
 	})
-	return "ws://" + listener.Addr().String()
+	return listener.Addr()
 }
 
 // serveOpen is serve for scripts that begin after a plain handshake.
@@ -126,14 +132,23 @@ func (p *peer) send(op byte, payload []byte) error {
 	return err
 }
 
-// receive reads one frame and takes the mask off. op has the RSV bits, too.
+// receive reads one unfragmented frame. op has the RSV bits, too.
 func (p *peer) receive() (op byte, payload []byte, err error) {
+	fin, op, payload, err := p.receivePart()
+	if err == nil && !fin {
+		err = errors.New("a fragment")
+	}
+	return op, payload, err
+}
+
+// receivePart reads one frame and takes the mask off.
+func (p *peer) receivePart() (fin bool, op byte, payload []byte, err error) {
 	var head [2]byte
 	if _, err := io.ReadFull(p.r, head[:]); err != nil {
-		return 0, nil, err
+		return false, 0, nil, err
 	}
-	if head[0]&0x80 == 0 || head[1]&0x80 == 0 {
-		return 0, nil, fmt.Errorf("a fragment, or not masked: %x", head)
+	if head[1]&0x80 == 0 {
+		return false, 0, nil, fmt.Errorf("not masked: %x", head)
 	}
 	n := uint64(head[1] & 0x7f)
 	var long [8]byte
@@ -146,20 +161,20 @@ func (p *peer) receive() (op byte, payload []byte, err error) {
 		n = binary.BigEndian.Uint64(long[:])
 	}
 	if err != nil {
-		return 0, nil, err
+		return false, 0, nil, err
 	}
 	var mask [4]byte
 	if _, err := io.ReadFull(p.r, mask[:]); err != nil {
-		return 0, nil, err
+		return false, 0, nil, err
 	}
 	payload = make([]byte, n)
 	if _, err := io.ReadFull(p.r, payload); err != nil {
-		return 0, nil, err
+		return false, 0, nil, err
 	}
 	for i := range payload {
 		payload[i] ^= mask[i%4]
 	}
-	return head[0] &^ 0x80, payload, nil
+	return head[0]&0x80 != 0, head[0] &^ 0x80, payload, nil
 }
 
 func (p *peer) expect(op byte, payload string) error {

@@ -104,7 +104,7 @@ func TestCompression(t *testing.T) {
 		}
 		return p.drain()
 	})
-	c := dial(t, url, &wsc.DialOptions{Compression: true})
+	c := dial(t, url, &wsc.DialOptions{Compression: &wsc.Compression{}})
 	write(t, c, text)
 	if got := read(t, c); got != text {
 		t.Errorf("got %d bytes, want %d", len(got), len(text))
@@ -196,20 +196,52 @@ func TestHandshakeHeaders(t *testing.T) {
 }
 
 func TestRefusal(t *testing.T) {
+	body := strings.Repeat("sorry ", 1000)
 	url := serve(t, func(p *peer) error {
 		if _, err := http.ReadRequest(p.r); err != nil {
 			return err
 		}
-		_, err := io.WriteString(p, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+		_, err := fmt.Fprintf(p, "HTTP/1.1 503 Busy\r\nRetry-After: 3\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n"+
+			"Content-Length: %d\r\n\r\n%s", len(body), body)
 		return err
 	})
 	c, response, err := wsc.Dial(testContext(t), url, nil)
-	if c != nil || response == nil || response.StatusCode != 403 {
-		t.Errorf("got %v, %v", c, response)
+	if c != nil || response == nil {
+		t.Fatalf("got %v, %v", c, response)
+	}
+	if response.StatusCode != 503 || response.Status != "503 Busy" || len(response.Header["Set-Cookie"]) != 2 {
+		t.Errorf("response: %+v", response)
+	}
+	if got, err := io.ReadAll(response.Body); string(got) != body[:4096] || err != nil {
+		t.Errorf("body of %d bytes, %v", len(got), err)
 	}
 	e := wantStatus(t, err, wsc.StatusHTTPStatus, wsc.PhaseUpgrade)
-	if e.HTTPStatus != 403 || !strings.Contains(err.Error(), "403") {
+	if e.HTTPStatus != 503 || !strings.Contains(err.Error(), "503") || !errors.Is(err, wsc.StatusHTTPStatus) {
 		t.Errorf("got %d, %v", e.HTTPStatus, err)
+	}
+	report := e.Report
+	if report.HTTPStatus != 503 || report.Retry != wsc.RetryLater || report.RetryAfter != 3*time.Second ||
+		report.Phase != wsc.PhaseUpgrade || report.Status != wsc.StatusHTTPStatus || report.Reason == "" ||
+		len(report.Addresses) != 1 || "ws://"+report.Addresses[0] != url {
+		report.Head, report.Body, report.Reason = nil, nil, ""
+		t.Errorf("report: %+v", report)
+	}
+}
+
+func TestReport(t *testing.T) {
+	c := dial(t, serveOpen(t, (*peer).echo), nil)
+	if report := c.Report(); report.Phase != wsc.PhaseOpen || report.HTTPStatus != 101 {
+		t.Errorf("of an open connection: %+v", report)
+	}
+	if err := c.Close(wsc.CloseNormal, ""); err != nil {
+		t.Fatal(err)
+	}
+	if report := c.Report(); report == nil || report.Status != 0 || report.HTTPStatus != 101 {
+		t.Errorf("of a closed connection: %+v", report)
+	}
+	_, _, err := wsc.Dial(testContext(t), "ws://127.0.0.1:1/", nil)
+	if e := wantStatus(t, err, wsc.StatusRefused, wsc.PhaseTCP); e.Report.OSError != syscall.ECONNREFUSED {
+		t.Errorf("of a connection that was refused: %+v", e.Report)
 	}
 }
 
@@ -290,6 +322,9 @@ func TestDialStalls(t *testing.T) {
 		e := wantStatus(t, err, wsc.StatusTimeout, wsc.PhaseUpgrade)
 		if !e.Timeout() || !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%v is no timeout", err)
+		}
+		if e.Report.Upgrade < 10*time.Millisecond {
+			t.Errorf("report: %+v", e.Report)
 		}
 	})
 	t.Run("context", func(t *testing.T) {
@@ -972,7 +1007,7 @@ func threads(t *testing.T) int {
 
 // All calls at once, while the connection ends in one way or the other.
 func TestRaces(t *testing.T) {
-	url := serveOpen(t, (*peer).echo)
+	url := serveOpen(t, reassemble)
 	for i := 0; i < 40; i++ {
 		c := dial(t, url, nil)
 		ctx, cancel := context.WithCancel(context.Background())
@@ -990,7 +1025,15 @@ func TestRaces(t *testing.T) {
 		each(1, func() error { _, _, err := c.Read(ctx); return err })
 		each(3, func() error { return c.Write(ctx, wsc.Text, []byte("x")) })
 		each(2, func() error { return c.Ping(ctx) })
-		each(1, func() error { c.SetReadLimit(1 << 20); return ctx.Err() })
+		each(1, func() error { c.SetReadLimit(1 << 20); c.Report(); return ctx.Err() })
+		each(2, func() error {
+			w, err := c.Writer(ctx, wsc.Text)
+			if err == nil {
+				w.Write(make([]byte, 40<<10))
+				err = w.Close()
+			}
+			return err
+		})
 		time.Sleep(time.Duration(i%4) * time.Millisecond)
 		switch i % 3 {
 		case 0:

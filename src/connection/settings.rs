@@ -130,6 +130,19 @@ impl Connection {
         self.set_size(size, |config| &mut config.max_message_size)
     }
 
+    /// Takes effect at once, with the next frame that comes in.
+    pub fn set_max_receive_size(&self, size: usize) -> Result<(), Status> {
+        if size == 0 {
+            return Err(Status::Invalid);
+        }
+        let mut inner = self.enter()?;
+        inner.config.max_receive_size = Some(size);
+        if let Attempt::Open(session) = &mut inner.attempt {
+            session.set_max_receive_size(size);
+        }
+        Ok(())
+    }
+
     pub fn set_max_frame_size(&self, size: usize) -> Result<(), Status> {
         self.set_size(size, |config| &mut config.max_frame_size)
     }

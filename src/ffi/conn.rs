@@ -25,6 +25,7 @@ use crate::event_loop::Loop;
 /// `wsc_conn_set_auto_pong`, `wsc_conn_set_binary_type`,
 /// `wsc_conn_set_connect_timeout`, `wsc_conn_set_handshake_timeout`,
 /// `wsc_conn_set_close_timeout`, `wsc_conn_set_max_message_size`,
+/// `wsc_conn_set_max_receive_size`,
 /// `wsc_conn_set_max_frame_size`, `wsc_conn_set_max_fragments`,
 /// `wsc_conn_set_max_header_size`, `wsc_conn_set_send_queue_limit`,
 /// `wsc_conn_set_receive_queue_limit`, `wsc_conn_set_streaming`,

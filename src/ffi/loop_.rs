@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 use std::ptr;
+use std::time::Duration;
 
 use super::boundary::{Handle, Out, OutArray, enter, enter_or, timeout};
 use super::event::wsc_event_t;
@@ -18,7 +19,8 @@ use crate::event_loop::{Callbacks, Loop};
 ///
 /// Functions: `wsc_loop_new`, `wsc_loop_free`, `wsc_loop_fd`, `wsc_loop_dispatch`,
 /// `wsc_loop_poll`, `wsc_loop_run`, `wsc_loop_stop`, `wsc_loop_wake`,
-/// `wsc_loop_flush`, `wsc_loop_set_standby_grace`, `wsc_conn_new`.
+/// `wsc_loop_flush`, `wsc_loop_set_standby_grace`, `wsc_loop_set_busy_poll`,
+/// `wsc_conn_new`.
 #[derive(Debug)]
 pub struct wsc_loop_t {
     _opaque: (),
@@ -119,7 +121,8 @@ pub unsafe extern "C" fn wsc_loop_free(r#loop: *mut wsc_loop_t) {
 ///
 /// @param loop  Borrowed.
 ///
-/// @return The descriptor; -1 if `loop` is NULL, or in a forked child.
+/// @return The descriptor; -1 if `loop` is NULL, in a forked child, or if the process
+///         has no descriptor left for it when it is first asked for.
 ///
 /// @par Threads
 /// Any thread, at any time, also inside a callback.
@@ -356,5 +359,40 @@ pub unsafe extern "C" fn wsc_loop_set_standby_grace(
         // SAFETY: as this function's Safety section says.
         let event_loop = unsafe { Loop::retain(r#loop) }?;
         event_loop.set_standby_grace(timeout(grace_ms)?)
+    })
+}
+
+/// Sets how long a wait of this loop looks for readiness again and again before it
+/// sleeps.
+///
+/// Waking a thread that sleeps costs more than a message; a wait that stays awake
+/// spares it, and keeps a processor busy meanwhile. It concerns `wsc_loop_dispatch`,
+/// `wsc_loop_poll` and `wsc_loop_run` while they wait, and the thread of a loop made with
+/// WSC_CALLBACKS_ON_THREAD; not a host that waits for `wsc_loop_fd` elsewhere. Takes
+/// effect with the next wait.
+///
+/// @param loop     Borrowed. Not NULL.
+/// @param busy_us  Microseconds. 0, as in a new loop: it sleeps at once.
+///
+/// @retval WSC_OK          Set.
+/// @retval WSC_ERR_NULL    `loop` is NULL.
+/// @retval WSC_ERR_STATE   The process is exiting.
+/// @retval WSC_ERR_FORKED  The loop was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `loop` has not been passed to `wsc_loop_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_loop_set_busy_poll(
+    r#loop: *mut wsc_loop_t,
+    busy_us: u32,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let event_loop = unsafe { Loop::retain(r#loop) }?;
+        event_loop.set_busy_poll(Duration::from_micros(busy_us.into()))
     })
 }

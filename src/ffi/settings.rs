@@ -458,7 +458,8 @@ pub unsafe extern "C" fn wsc_conn_set_close_timeout(
 ///
 /// Takes effect with the next attempt for what is received, where a larger one fails
 /// the attempt with WSC_ERR_MESSAGE_TOO_BIG and close code 1009, and at once for what
-/// is sent, where it is refused with WSC_ERR_TOO_BIG.
+/// is sent, where it is refused with WSC_ERR_TOO_BIG. `wsc_conn_set_max_receive_size`
+/// sets another size for what is received.
 ///
 /// @param conn  Borrowed. Not NULL.
 /// @param size  Bytes. Default 16777216.
@@ -484,6 +485,39 @@ pub unsafe extern "C" fn wsc_conn_set_max_message_size(
         // SAFETY: as this function's Safety section says.
         let conn = unsafe { Connection::retain(conn) }?;
         conn.set_max_message_size(size)
+    })
+}
+
+/// Sets how large a received message may be, whatever `wsc_conn_set_max_message_size` says.
+///
+/// Takes effect at once, with the next frame that comes in. A larger message fails the
+/// attempt with WSC_ERR_MESSAGE_TOO_BIG and close code 1009. The limit of a frame
+/// (`wsc_conn_set_max_frame_size`) stays.
+///
+/// @param conn  Borrowed. Not NULL.
+/// @param size  Bytes. Until it is set, `wsc_conn_set_max_message_size` decides.
+///
+/// @retval WSC_OK           Set.
+/// @retval WSC_ERR_NULL     `conn` is NULL.
+/// @retval WSC_ERR_INVALID  `size` is 0.
+/// @retval WSC_ERR_STATE    The loop was freed.
+/// @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_set_max_receive_size(
+    conn: *mut wsc_conn_t,
+    size: usize,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        conn.set_max_receive_size(size)
     })
 }
 

@@ -1,13 +1,22 @@
-"""Echoes with permessage-deflate; prints its URL."""
+"""Echoes with permessage-deflate, in random fragments; prints its URL."""
 
 import asyncio
+import random
 
 import websockets
 
 
+def fragments(message):
+    at = 0
+    while at < len(message):
+        size = random.randint(1, len(message))
+        yield message[at : at + size]
+        at += size
+
+
 async def echo(peer):
     async for message in peer:
-        await peer.send(message)
+        await peer.send(fragments(message) if message else message)
 
 
 async def main():

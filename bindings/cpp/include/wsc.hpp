@@ -24,6 +24,7 @@
 #include <functional>
 #include <initializer_list>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -934,6 +935,20 @@ public:
     /// Writes what is queued, as far as the sockets take it.
     void flush() { detail::check(wsc_loop_flush(native_handle()), "loop::flush"); }
 
+    /// How long a wait looks for readiness again and again before it sleeps; 0, as at
+    /// first, not at all.
+    void set_busy_poll(std::chrono::microseconds busy)
+    {
+        constexpr const char *call = "loop::set_busy_poll";
+        constexpr auto most = std::numeric_limits<std::uint32_t>::max();
+        if (busy.count() < 0 || busy.count() > std::chrono::microseconds::rep{most}) {
+            detail::check(WSC_ERR_INVALID, call);
+        }
+        detail::check(
+            wsc_loop_set_busy_poll(native_handle(), static_cast<std::uint32_t>(busy.count())),
+            call);
+    }
+
     /// How long the host may be away before the background thread does its work.
     void set_standby_grace(milliseconds grace)
     {
@@ -1085,6 +1100,10 @@ public:
     }
 
     /// Received messages; at once for sent ones.
+    void set_max_receive_size(std::size_t size) const
+    {
+        detail::check(wsc_conn_set_max_receive_size(conn_, size), "set_max_receive_size");
+    }
     void set_max_message_size(std::size_t size) const
     {
         detail::check(wsc_conn_set_max_message_size(conn_, size), "set_max_message_size");

@@ -115,6 +115,7 @@ static void free_in_each_handler(wsc::callbacks where)
     for (int which = WSC_EVENT_CONNECT; which <= WSC_EVENT_CLOSE; which += 1) {
         wsc::loop loop(where);
         loop.set_standby_grace(wsc::forever);
+        loop.set_busy_poll(std::chrono::microseconds(20));
         wsc::connection ws(loop, url());
         auto token = std::make_shared<int>(0);
         std::promise<void> freed;

@@ -45,6 +45,7 @@ TEST(every_option_reaches_the_library)
         (ws.*set)(2s);
     }
     const auto sizes = {&wsc::endpoint::set_max_message_size, &wsc::endpoint::set_max_frame_size,
+                        &wsc::endpoint::set_max_receive_size,
                         &wsc::endpoint::set_max_header_size, &wsc::endpoint::set_send_queue_limit,
                         &wsc::endpoint::set_receive_queue_limit};
     for (const auto set : sizes) {

@@ -24,7 +24,7 @@ $worker->onWorkerStart = function () {
     $failures = 0;
     $ws = new AsyncTcpConnection(getenv('URL') ?: 'ws://127.0.0.1:1234/feed');
     $ws->websocketPingInterval = 20;            // a server that falls silent is noticed
-    $ws->pongTimeout = 10;
+    $ws->wsc->pongTimeout = 10;
     $ws->headers = ['Authorization' => 'Bearer ' . freshToken()];
     $ws->onWebSocketConnect = function ($ws) use (&$failures) {
         $failures = 0;

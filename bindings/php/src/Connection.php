@@ -13,6 +13,7 @@ use Wsc\Internal\EventType;
 use Wsc\Internal\Failure;
 use Wsc\Internal\Messages;
 use Wsc\Internal\NativeConnection;
+use Wsc\Internal\StreamDescriptor;
 
 /**
  * One WebSocket connection, which can be opened again and again.
@@ -29,6 +30,8 @@ use Wsc\Internal\NativeConnection;
  */
 final class Connection
 {
+    use HasSettings;
+
     /** `send` sends text, which must be UTF-8. */
     public const BINARY_TYPE_BLOB = "\x81";
 
@@ -50,22 +53,8 @@ final class Connection
     /** onError: the open connection broke: reset, silent for too long, or in breach of the protocol. */
     public const SESSION_FAIL = 5;
 
-    /** Settings in bytes, and the library's functions for them. */
-    private const SIZES = [
-        'maxSendBufferSize' => ['wsc_conn_set_send_queue_limit'],
-        'maxReceiveBufferSize' => ['wsc_conn_set_receive_queue_limit'],
-        // A message may arrive as one frame: two limits would be one too many.
-        'maxPackageSize' => ['wsc_conn_set_max_message_size', 'wsc_conn_set_max_frame_size'],
-        'maxHeaderSize' => ['wsc_conn_set_max_header_size'],
-    ];
-
-    /** Settings in seconds. */
-    private const TIMES = [
-        'pongTimeout' => 'wsc_conn_set_pong_timeout',
-        'connectTimeout' => 'wsc_conn_set_connect_timeout',
-        'handshakeTimeout' => 'wsc_conn_set_handshake_timeout',
-        'closeTimeout' => 'wsc_conn_set_close_timeout',
-    ];
+    /** The library's WSC_SEND_NO_COMPRESS. */
+    private const NO_COMPRESS = 1;
 
     /**
      * Request headers: name => value, or name => list of values.
@@ -77,38 +66,32 @@ final class Connection
     /** BINARY_TYPE_BLOB or BINARY_TYPE_ARRAYBUFFER: what `send` sends. Takes effect at once. */
     public string $websocketType = self::BINARY_TYPE_BLOB;
 
-    /** Seconds between pings, 0 for none. This and the settings below: null leaves the library's default. */
-    public ?float $websocketPingInterval = null;
+    /** Seconds between pings, 0 for none. */
+    public float $websocketPingInterval = 20.0;
 
-    /** The Origin header. */
+    /** The Origin header; null or '': none. */
     public ?string $websocketOrigin = null;
 
-    /** Subprotocols to offer, separated by commas. */
+    /** Subprotocols to offer, separated by commas; null or '': none. */
     public ?string $websocketClientProtocol = null;
 
-    /** Seconds that a ping's answer may take, INF for any time. Whatever arrives is an answer. */
-    public ?float $pongTimeout = null;
-
-    /** Seconds for DNS, TCP and TLS together. */
-    public ?float $connectTimeout = null;
-
-    /** Seconds for the server's answer to the upgrade request. */
-    public ?float $handshakeTimeout = null;
-
-    /** Seconds that the server may take to answer `close`. */
-    public ?float $closeTimeout = null;
-
     /** Bytes waiting to be sent at which onBufferFull is called and further messages are refused. */
-    public ?int $maxSendBufferSize = null;
-
-    /** Bytes received but not yet delivered at which reading stops until some were. */
-    public ?int $maxReceiveBufferSize = null;
+    public int $maxSendBufferSize = 1048576;
 
     /** The largest message to receive or to send, in bytes. */
-    public ?int $maxPackageSize = null;
+    public int $maxPackageSize = 16777216;
 
-    /** The largest response head, in bytes. */
-    public ?int $maxHeaderSize = null;
+    /** The largest frame to receive, in bytes; null: as maxPackageSize, for a message may arrive as one frame. */
+    public ?int $maxFrameSize = null;
+
+    /**
+     * Whether onMessage gets long messages in parts, as they arrive, instead of whole. A message that arrives
+     * at once is still given whole.
+     */
+    public bool $streaming = false;
+
+    /** Brings the connection back when it is lost; null: it stays closed. */
+    public ?AutoReconnect $autoReconnect = null;
 
     /** Whether pings are answered without your doing. If not, answer them with `pong` in onWebSocketPing. */
     public bool $automaticPong = true;
@@ -121,7 +104,7 @@ final class Connection
     /** @var (callable(self, Response): mixed)|null the connection is open */
     public mixed $onWebSocketConnect = null;
 
-    /** @var (callable(self, string, MessageType): mixed)|null a whole message */
+    /** @var (callable(self, string, MessageType, Part): mixed)|null a message, or with `streaming` a part of one */
     public mixed $onMessage = null;
 
     /** @var (callable(self, string): mixed)|null */
@@ -133,8 +116,21 @@ final class Connection
     /** @var (callable(self, int, string, Status, Phase, int): mixed)|null *_FAIL, a text, why, when, HTTP status or 0 */
     public mixed $onError = null;
 
-    /** @var (callable(self, int, string, bool, int): mixed)|null close code, reason, whether clean, messages unsent */
+    /**
+     * Close code, reason, whether clean, messages unsent, whether the server closed first.
+     *
+     * @var (callable(self, int, string, bool, int, bool): mixed)|null
+     */
     public mixed $onClose = null;
+
+    /**
+     * An automatic reconnect is due: number of the attempt, and seconds since onClose. It begins when this
+     * returns or suspends its Fiber. Until then the URL and every setting may be changed, for fresh
+     * credentials. `cancelReconnect` takes it back, and so does an exception.
+     *
+     * @var (callable(self, int, float): mixed)|null
+     */
+    public mixed $onReconnect = null;
 
     /** @var (callable(self): mixed)|null maxSendBufferSize is reached */
     public mixed $onBufferFull = null;
@@ -151,8 +147,15 @@ final class Connection
     /** Whether the user has ended the attempt. */
     private bool $ended = false;
 
+    /** Whether a message in parts lacks its last one. */
+    private bool $unfinished = false;
+
+    /** When the last attempt ended, by hrtime. */
+    private int $closedAt = 0;
+
     /**
-     * @param string $url ws:// or wss://
+     * @param string $url ws:// or wss://, perhaps with user:password@ for Basic authorization; or ws+unix:// or
+     *     wss+unix://, the path of a socket, a colon, path and query
      *
      * @throws WscException an InvalidArgumentException for a bad URL
      */
@@ -243,7 +246,7 @@ final class Connection
     public function sendText(string $text): bool
     {
         $status = $this->native->sendText($text);
-        return $status === 0 || $this->refuse($status, 'sendText()');
+        return $status === 0 || $this->refuse($status, 'sendText()', !$this->unfinished);
     }
 
     /**
@@ -254,7 +257,69 @@ final class Connection
     public function sendBinary(string $data): bool
     {
         $status = $this->native->sendBinary($data);
-        return $status === 0 || $this->refuse($status, 'sendBinary()');
+        return $status === 0 || $this->refuse($status, 'sendBinary()', !$this->unfinished);
+    }
+
+    /**
+     * Sends a message or a part of one. Parts begin with Part::First and end with Part::Last; until then the
+     * connection takes no other message.
+     *
+     * @param string $data of a text whole characters, in each part
+     * @param MessageType $type the same for all parts of a message
+     * @param bool $compress false: not, although `deflate` was agreed on. Of parts the first counts
+     *
+     * @return bool as `send`
+     *
+     * @throws WscException as `send`; a StateException for a part out of turn
+     */
+    public function sendMessage(
+        string $data,
+        MessageType $type = MessageType::Text,
+        Part $part = Part::Whole,
+        bool $compress = true
+    ): bool {
+        $flags = $compress ? 0 : self::NO_COMPRESS;
+        $continues = $part === Part::More || $part === Part::Last;
+        $status = $this->native->sendMessage($type->value, $part->value, $flags, $data);
+        if ($status !== 0) {
+            return $this->refuse($status, 'sendMessage()', $continues === $this->unfinished);
+        }
+        $this->unfinished = $part === Part::First || $part === Part::More;
+        return true;
+    }
+
+    /**
+     * Adds a message to those that are sent first whenever the connection opens, after a reconnect too: a
+     * log-in, the subscriptions.
+     *
+     * @throws WscException an InvalidArgumentException for text that is not UTF-8, or too much of it
+     */
+    public function addPrologue(string $data, MessageType $type = MessageType::Text): void
+    {
+        $this->native->call('wsc_conn_add_prologue', 'addPrologue()', $type->value, $data, \strlen($data));
+    }
+
+    /**
+     * Removes all messages of the prologue.
+     *
+     * @throws WscException
+     */
+    public function clearPrologue(): void
+    {
+        $this->native->call('wsc_conn_clear_prologue', 'clearPrologue()');
+    }
+
+    /**
+     * Gives the next attempt a connected socket in place of one of its own: TLS, if the URL asks for it, and the
+     * handshake follow on it. Close yours whenever you like.
+     *
+     * @param resource $stream a connected stream of TCP or unix, without TLS, from which nothing was read ahead
+     *
+     * @throws WscException an InvalidArgumentException for anything else
+     */
+    public function useSocket($stream): void
+    {
+        $this->native->call('wsc_conn_set_socket', 'useSocket()', StreamDescriptor::of($stream));
     }
 
     /**
@@ -267,7 +332,7 @@ final class Connection
     public function ping(string $payload = ''): bool
     {
         $status = $this->native->ping($payload);
-        return $status === 0 || $this->refuse($status, 'ping()');
+        return $status === 0 || $this->refuse($status, 'ping()', true);
     }
 
     /**
@@ -280,7 +345,7 @@ final class Connection
     public function pong(string $payload = ''): bool
     {
         $status = $this->native->pong($payload);
-        return $status === 0 || $this->refuse($status, 'pong()');
+        return $status === 0 || $this->refuse($status, 'pong()', true);
     }
 
     /**
@@ -443,40 +508,43 @@ final class Connection
         return $this->native->counter($counter);
     }
 
+    /**
+     * What is known of the last attempt, good or bad: phases and their times, addresses, TLS, the server's answer.
+     *
+     * @throws WscException
+     */
+    public function getReport(): Report
+    {
+        return Report::of($this->native);
+    }
+
+    /**
+     * @throws WscException
+     */
     private function applySettings(): void
     {
-        $this->native->setHeaders($this->headers);
-        $this->native->setText('wsc_conn_set_origin', $this->websocketOrigin ?? '', 'websocketOrigin');
-        $this->native->setText(
-            'wsc_conn_set_subprotocols',
-            $this->websocketClientProtocol ?? '',
-            'websocketClientProtocol'
+        $native = $this->native;
+        $native->setHeaders($this->headers);
+        $native->setText('wsc_conn_set_origin', $this->websocketOrigin ?? '', 'websocketOrigin');
+        $native->setText('wsc_conn_set_subprotocols', $this->websocketClientProtocol ?? '', 'websocketClientProtocol');
+        $native->set('wsc_conn_set_auto_pong', 'automaticPong', $this->automaticPong);
+        $native->setTime(
+            'wsc_conn_set_ping_interval',
+            $this->websocketPingInterval === 0.0 ? \INF : $this->websocketPingInterval,
+            'websocketPingInterval'
         );
-        $this->native->setAutomaticPong($this->automaticPong);
-        if ($this->websocketPingInterval !== null) {
-            $this->native->setTime(
-                'wsc_conn_set_ping_interval',
-                $this->websocketPingInterval === 0.0 ? \INF : $this->websocketPingInterval,
-                'websocketPingInterval'
-            );
-        }
-        foreach (self::TIMES as $property => $function) {
-            if ($this->$property !== null) {
-                $this->native->setTime($function, $this->$property, $property);
-            }
-        }
-        foreach (self::SIZES as $property => $functions) {
-            if ($this->$property !== null) {
-                foreach ($functions as $function) {
-                    $this->native->setSize($function, $this->$property, $property);
-                }
-            }
-        }
+        $native->setSize('wsc_conn_set_send_queue_limit', $this->maxSendBufferSize, 'maxSendBufferSize');
+        $native->setSize('wsc_conn_set_max_message_size', $this->maxPackageSize, 'maxPackageSize');
+        $native->setSize('wsc_conn_set_max_frame_size', $this->maxFrameSize ?? $this->maxPackageSize, 'maxFrameSize');
+        $native->set('wsc_conn_set_streaming', 'streaming', $this->streaming);
+        $this->loop->native->hasParts = $this->loop->native->hasParts || $this->streaming;
+        AutoReconnect::apply($this->autoReconnect, $native);
+        $this->writeSettings($native);
     }
 
     private function attempt(): void
     {
-        $this->ended = false;
+        $this->ended = $this->unfinished = false;
         $this->queue->register($this->native->id, $this->receive(...));
     }
 
@@ -497,12 +565,16 @@ final class Connection
     /**
      * Judges a message that the library did not accept.
      *
+     * @param bool $isInTurn whether messages in parts leave room for it
+     *
      * @return false
+     *
+     * @throws WscException
      */
-    private function refuse(int $number, string $call): bool
+    private function refuse(int $number, string $call, bool $isInTurn): bool
     {
         $status = Status::of($number);
-        $lost = $status === Status::State && !$this->ended
+        $lost = $status === Status::State && !$this->ended && $isInTurn
             && \in_array($this->getState(), [State::Open, State::Closing], true);
         if ($status !== Status::QueueFull && !$lost) {
             throw Failure::of($status, $call);
@@ -525,11 +597,12 @@ final class Connection
             return;
         }
         $type = $item->type;
+        $part = $item->part;
         while (isset($item->payloads[$item->next])) {
             $onMessage = $this->onMessage;
             $payload = $item->payloads[$item->next++];
             if ($onMessage !== null) {
-                $onMessage($this, $payload, $type);
+                $onMessage($this, $payload, $type, $part);
             }
         }
     }
@@ -566,9 +639,36 @@ final class Connection
                 );
                 break;
             case EventType::Close:
+                $this->closedAt = \hrtime(true);
+                $this->unfinished = false;
                 $this->releaseIfOver();
-                $this->notify($this->onClose, $event->code, $event->data, $event->clean, $event->unsent);
+                $this->notify(
+                    $this->onClose,
+                    $event->code,
+                    $event->data,
+                    $event->clean,
+                    $event->unsent,
+                    $event->byPeer
+                );
                 break;
+            case EventType::Reconnect:
+                $this->reconnectIsDue($event->attempt + 1);
+                break;
+        }
+    }
+
+    /**
+     * The library begins the attempt with the next poll, with the settings as they are then.
+     */
+    private function reconnectIsDue(int $attempt): void
+    {
+        try {
+            $this->notify($this->onReconnect, $attempt, (\hrtime(true) - $this->closedAt) / 1e9);
+            $this->applySettings();
+        } catch (\Throwable $fault) {
+            // Its settings would not be those that the program wants.
+            $this->cancelReconnect();
+            throw $fault;
         }
     }
 

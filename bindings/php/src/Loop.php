@@ -6,6 +6,7 @@ namespace Wsc;
 
 use Wsc\Exception\WscException;
 use Wsc\Internal\EventLoop;
+use Wsc\Internal\Library;
 
 /**
  * The process's one loop, which calls the callbacks of all connections. The
@@ -57,6 +58,29 @@ final class Loop
     public static function dispatch(?float $timeout = null): bool
     {
         return EventLoop::existing()?->dispatch($timeout) ?? false;
+    }
+
+    /**
+     * How long the program may compute or sleep outside the loop before a thread of the library answers pings,
+     * keeps deadlines and reads. What it reads waits for the program.
+     *
+     * @param float $seconds at first 0.01; INF: the thread never steps in
+     *
+     * @throws WscException
+     */
+    public static function setStandbyGrace(float $seconds): void
+    {
+        EventLoop::get()->native->setStandbyGrace($seconds);
+    }
+
+    /**
+     * The version of the shared library that is in use.
+     *
+     * @throws WscException a LibraryException if there is none
+     */
+    public static function libraryVersion(): string
+    {
+        return Library::get()->wsc_version();
     }
 
     /**

@@ -33,7 +33,7 @@ final class CloseTest extends TestCase
 
         self::assertSame([Peer::TEXT, 'before'], $server->report());
         self::assertSame(pack('n', 4000) . 'genug', $server->report());
-        self::assertSame([['onClose', 4000, 'genug', true, 0]], (array) $events);
+        self::assertSame([['onClose', 4000, 'genug', true, 0, false]], (array) $events);
     }
 
     public function testTheServersCloseIsAnsweredAndTold(): void
@@ -46,7 +46,7 @@ final class CloseTest extends TestCase
         $events = $this->attempt($this->connection($server));
 
         self::assertArrayNotHasKey('onError', $events);
-        self::assertSame([1001, 'going away', true, 0], $events['onClose']);
+        self::assertSame([1001, 'going away', true, 0, true], $events['onClose']);
         self::assertSame(1001, $server->report());
     }
 
@@ -66,7 +66,7 @@ final class CloseTest extends TestCase
         self::assertSame(Connection::SESSION_FAIL, $events['onError'][0]);
         self::assertContains($events['onError'][2], $expected);
         self::assertSame(Phase::Open, $events['onError'][3]);
-        self::assertSame([1006, '', false, 0], $events['onClose']);
+        self::assertSame([1006, '', false, 0, false], $events['onClose']);
     }
 
     /**

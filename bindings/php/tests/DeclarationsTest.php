@@ -5,13 +5,22 @@ declare(strict_types=1);
 namespace Wsc\Tests;
 
 use PHPUnit\Framework\TestCase;
+use Wsc\Connection;
 use Wsc\Counter;
 use Wsc\Internal\Duration;
 use Wsc\Internal\EventType;
+use Wsc\Internal\ReportData;
+use Wsc\Internal\ReportNumber;
 use Wsc\MessageType;
+use Wsc\Part;
 use Wsc\Phase;
+use Wsc\QueuePolicy;
+use Wsc\Retry;
 use Wsc\State;
 use Wsc\Status;
+use Wsc\Tls;
+use Wsc\TlsVersion;
+use Wsc\Workerman\Internal\SocketContext;
 
 /**
  * PHP's enums repeat numbers of the declarations, which are generated: here they are compared.
@@ -46,6 +55,34 @@ final class DeclarationsTest extends TestCase
         yield [EventType::class, 'event_type', 'WSC_EVENT_'];
         yield [MessageType::class, 'message_type', 'WSC_MESSAGE_'];
         yield [Counter::class, 'counter', 'WSC_COUNTER_'];
+        yield [Part::class, 'part', 'WSC_PART_'];
+        yield [QueuePolicy::class, 'queue_policy', 'WSC_QUEUE_'];
+        yield [ReportData::class, 'report_data', 'WSC_REPORT_'];
+        yield [ReportNumber::class, 'report_number', 'WSC_REPORT_'];
+        yield [Retry::class, 'retry', 'WSC_RETRY_'];
+    }
+
+    public function testTlsVersionsAreTheLibrarys(): void
+    {
+        self::assertSame(
+            self::constants('tls_version', 'WSC_'),
+            ['TLS_1_2' => TlsVersion::Tls12->value, 'TLS_1_3' => TlsVersion::Tls13->value]
+        );
+    }
+
+    public function testConstantsWithoutATypeAreTheLibrarys(): void
+    {
+        $private = static fn (string $class, string $name): mixed
+            => (new \ReflectionClassConstant($class, $name))->getValue();
+
+        self::assertSame(
+            self::constants('send', 'WSC_SEND_'),
+            ['NO_COMPRESS' => $private(Connection::class, 'NO_COMPRESS')]
+        );
+        $pins = self::constants('pin_type', 'WSC_PIN_');
+        self::assertSame($pins['CERTIFICATE'], $private(Tls::class, 'PIN_CERTIFICATE'));
+        self::assertSame($pins['CERTIFICATE'], $private(SocketContext::class, 'PIN_CERTIFICATE'));
+        self::assertSame($pins['PUBLIC_KEY'], $private(Tls::class, 'PIN_PUBLIC_KEY'));
     }
 
     public function testEveryStatusHasASentenceOfItsOwn(): void

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Wsc\Tests;
 
+use Wsc\Tests\Support\Certificate;
 use Wsc\Tests\Support\Listener;
 use Wsc\Tests\Support\Peer;
 use Wsc\Tests\Support\Script;
@@ -42,6 +43,38 @@ final class ExamplesTest extends TestCase
             $script->output
         );
         self::assertSame(0, $script->status);
+    }
+
+    public function testSettings(): void
+    {
+        Certificate::file();
+        $server = Server::start(static function (Listener $listener): void {
+            $refused = $listener->accept();
+            $refused->secure();
+            $refused->readRequest();
+            $refused->write("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+            $refused->end();
+            $peer = $listener->accept();
+            $peer->secure();
+            $peer->upgrade();
+            $peer->text($peer->read()[1]);
+            $listener->report($refused->request . $peer->request);
+            $peer->write(Peer::closeFrame(1000));
+            $peer->read();
+            $peer->end();
+        });
+        $script = new Script([
+            dirname(__DIR__) . '/examples/settings.php',
+            'wss' . substr($server->url, 2), Certificate::file(), Certificate::NAME,
+        ]);
+        preg_match_all('/^Authorization: Bearer (\S+)/m', $server->report(), $tokens);
+
+        self::assertSame(['token-1', 'token-2'], $tokens[1]);
+        self::assertMatchesRegularExpression(
+            "/^closed: 1006 HttpStatus in Upgrade, HTTP 503, Tls13\nattempt 2, after \d\.\d s\n"
+            . "recv: subscribe\nclosed: 1000 Ok in Closing, HTTP 101, Tls13\n/",
+            $script->output
+        );
     }
 
     public function testEchoWithAServerThatOnlyEchoes(): void

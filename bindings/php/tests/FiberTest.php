@@ -8,6 +8,7 @@ use Wsc\Connection;
 use Wsc\Loop;
 use Wsc\Tests\Support\Listener;
 use Wsc\Tests\Support\Peer;
+use Wsc\Tests\Support\Script;
 use Wsc\Tests\Support\Server;
 use Wsc\Tests\Support\TestCase;
 
@@ -150,5 +151,43 @@ final class FiberTest extends TestCase
             }
             $listener->await();
         }));
+    }
+
+    /**
+     * Loading a class may suspend a coroutine, so that the next event would overtake the one that needs it.
+     */
+    public function testNoClassIsLoadedBetweenAnEventAndItsCallback(): void
+    {
+        $server = Server::start(static function (Listener $listener): void {
+            $peer = $listener->accept();
+            $peer->upgrade([], Peer::frame(Peer::PING) . Peer::frame(Peer::TEXT, 'message'));
+            $peer->read();
+            $peer->write("\xff\0");
+            $peer->read();
+            $peer->end();
+        });
+        $script = Script::code(
+            <<<'PHP'
+            $watch = false;
+            spl_autoload_register(function (string $class) use (&$watch): void {
+                echo $watch ? "$class is loaded late\n" : '';
+            }, true, true);
+            $c = new Wsc\Connection($argv[1]);
+            foreach (
+                ['onConnect', 'onWebSocketConnect', 'onMessage', 'onWebSocketPing', 'onError', 'onClose'] as $name
+            ) {
+                $c->$name = fn () => print("$name\n");
+            }
+            $c->connect();
+            $watch = class_exists(Wsc\Loop::class);
+            Wsc\Loop::run();
+            PHP,
+            [$server->url]
+        );
+
+        self::assertSame(
+            "onConnect\nonWebSocketConnect\nonWebSocketPing\nonMessage\nonError\nonClose\n",
+            $script->output
+        );
     }
 }

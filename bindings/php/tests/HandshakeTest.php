@@ -7,6 +7,7 @@ namespace Wsc\Tests;
 use Wsc\Connection;
 use Wsc\Loop;
 use Wsc\MessageType;
+use Wsc\Part;
 use Wsc\Phase;
 use Wsc\Response;
 use Wsc\State;
@@ -133,7 +134,7 @@ final class HandshakeTest extends TestCase
         $this->dispatchUntil(static fn (): bool => count($events) >= 3, 'the message');
 
         self::assertSame(['onConnect', 'onWebSocketConnect', 'onMessage'], array_column((array) $events, 0));
-        self::assertSame(['onMessage', 'early', MessageType::Text], $events[2]);
+        self::assertSame(['onMessage', 'early', MessageType::Text, Part::Whole], $events[2]);
     }
 
     public function testEveryByteMayComeByItself(): void
@@ -172,7 +173,7 @@ final class HandshakeTest extends TestCase
         self::assertSame(Status::Refused, $status);
         self::assertSame(Phase::Tcp, $phase);
         self::assertSame(0, $http);
-        self::assertSame([1006, '', false, 0], $events['onClose']);
+        self::assertSame([1006, '', false, 0, false], $events['onClose']);
         self::assertSame(State::Closed, $ws->getState());
     }
 

@@ -37,9 +37,7 @@ final class React
         }
         $host ??= Loop::get();
         $stream = $loop->native->stream();
-        $dispatch = static function () use ($loop): void {
-            $loop->dispatch(0.0);
-        };
+        $dispatch = $loop->turn(...);
         $loop->queue->watchActivity(static function (bool $active) use ($host, $stream, $dispatch): void {
             $active ? $host->addReadStream($stream, $dispatch) : $host->removeReadStream($stream);
         });

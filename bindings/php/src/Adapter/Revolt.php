@@ -32,9 +32,7 @@ final class Revolt
         if (self::$loop === $loop) {
             return;
         }
-        $watcher = Host::onReadable($loop->native->stream(), static function () use ($loop): void {
-            $loop->dispatch(0.0);
-        });
+        $watcher = Host::onReadable($loop->native->stream(), static fn () => $loop->turn());
         $loop->queue->watchActivity(static function (bool $active) use ($watcher): void {
             $active ? Host::enable($watcher) : Host::disable($watcher);
         });

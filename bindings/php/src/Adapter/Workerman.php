@@ -49,9 +49,7 @@ final class Workerman
             return;
         }
         $stream = $loop->native->stream();
-        $dispatch = static function () use ($loop): void {
-            $loop->dispatch(0.0);
-        };
+        $dispatch = $loop->turn(...);
         if (\method_exists($host, 'onReadable')) {
             $host->onReadable($stream, $dispatch);
         } else {

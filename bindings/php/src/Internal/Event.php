@@ -22,7 +22,9 @@ final class Event
         public readonly Phase $phase,
         public readonly int $code,
         public readonly bool $clean,
-        public readonly int $unsent
+        public readonly bool $byPeer,
+        public readonly int $unsent,
+        public readonly int $attempt
     ) {
     }
 

@@ -4,7 +4,14 @@ declare(strict_types=1);
 
 namespace Wsc\Internal;
 
+use Wsc\Counter;
 use Wsc\Exception\WscException;
+use Wsc\MessageType;
+use Wsc\Part;
+use Wsc\Phase;
+use Wsc\Response;
+use Wsc\State;
+use Wsc\Status;
 
 /**
  * The process's one loop: moves events from the library to the connections.
@@ -19,6 +26,16 @@ final class EventLoop
      */
     private const SIGNAL_LATENCY_MS = 1000;
 
+    /**
+     * What is used from a poll to the callback. Loading a class may suspend a coroutine of Swoole; another one
+     * would write over the events, or overtake it.
+     */
+    private const LOADED_BEFORE = [
+        NativeLoop::class, EventQueue::class, Event::class, EventType::class, Messages::class, Failure::class,
+        Duration::class, HttpHead::class, Counter::class, MessageType::class, Part::class, Phase::class,
+        Response::class, State::class, Status::class,
+    ];
+
     private static ?self $current = null;
 
     public readonly NativeLoop $native;
@@ -27,8 +44,12 @@ final class EventLoop
 
     private bool $stopped = false;
 
+    /** Whether there are coroutines that are no Fibers. */
+    private readonly bool $hasCoroutines;
+
     private function __construct()
     {
+        $this->hasCoroutines = \extension_loaded('swoole') || \extension_loaded('swow');
         $this->native = new NativeLoop();
         $this->queue = new EventQueue();
     }
@@ -40,6 +61,10 @@ final class EventLoop
      */
     public static function get(): self
     {
+        if (self::$current === null) {
+            Library::get();
+            \array_map(\class_exists(...), self::LOADED_BEFORE);
+        }
         if (self::$current === null) {
             // Objects are not destroyed after a fatal error, but this runs.
             \register_shutdown_function(static fn () => self::$current?->native->flush());
@@ -92,6 +117,16 @@ final class EventLoop
     }
 
     /**
+     * Does what there is to do, without waiting: what another event loop calls when the stream is readable.
+     *
+     * @throws \Throwable what a callback throws
+     */
+    public function turn(): void
+    {
+        $this->step(0);
+    }
+
+    /**
      * Delivers what the pause of a connection has held back, next time.
      */
     public function release(int $id): void
@@ -113,14 +148,17 @@ final class EventLoop
         } else {
             $this->native->requireOwner();
         }
-        if (\Fiber::getCurrent() !== null && $queue->hasSeveral()) {
+        if ((\Fiber::getCurrent() !== null || $this->hasCoroutines) && $queue->hasSeveral()) {
             // A callback that suspends leaves here without the `finally`.
             $this->native->wake();
         }
+        $done = false;
         try {
-            $queue->deliver();
+            $done = $queue->deliver();
         } finally {
-            $this->wakeForTheRest();
+            if (!$done) {
+                $this->wakeForTheRest();
+            }
         }
     }
 

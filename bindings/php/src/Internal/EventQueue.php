@@ -124,14 +124,18 @@ final class EventQueue
 
     /**
      * Hands out what waits, until nothing does or `interrupt` is called.
+     *
+     * @return bool whether nothing is left
      */
-    public function deliver(): void
+    public function deliver(): bool
     {
         $this->interrupted = false;
-        while (!$this->isEmpty()) {
-            $item = $this->items[$this->next];
+        while (($item = $this->items[$this->next] ?? null) !== null) {
             if ($item instanceof Event) {
                 ++$this->next;
+            } elseif (!isset($item->payloads[$item->next])) {
+                ++$this->next;
+                continue;
             }
             $receiver = $this->receivers[$item->id] ?? null;
             if ($receiver !== null) {
@@ -140,12 +144,13 @@ final class EventQueue
                 $item->split();
             }
             if ($this->interrupted) {
-                return;
+                return false;
             }
         }
         // They would stay in memory until the next poll.
         $this->items = [];
         $this->next = 0;
+        return true;
     }
 
     /**

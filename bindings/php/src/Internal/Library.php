@@ -23,7 +23,12 @@ final class Library
      */
     public static function get(): \FFI
     {
-        return self::$ffi ??= self::load();
+        if (self::$ffi === null) {
+            $ffi = self::load();
+            // Reading files may suspend a coroutine of Swoole; all must get the same.
+            self::$ffi ??= $ffi;
+        }
+        return self::$ffi;
     }
 
     private static function load(): \FFI

@@ -5,10 +5,12 @@ declare(strict_types=1);
 namespace Wsc\Internal;
 
 use Wsc\MessageType;
+use Wsc\Part;
 
 /**
  * Messages of one type that one connection received in a row: in a flood they
- * cost less together than as an object each. Those from `next` on are waiting.
+ * cost less together than as an object each. Those from `next` on are waiting. Parts of a message
+ * come one by one.
  *
  * @internal
  */
@@ -19,8 +21,11 @@ final class Messages
     /** @var list<string> */
     public array $payloads = [];
 
-    public function __construct(public readonly int $id, public readonly MessageType $type)
-    {
+    public function __construct(
+        public readonly int $id,
+        public readonly MessageType $type,
+        public readonly Part $part
+    ) {
     }
 
     /**
@@ -28,7 +33,7 @@ final class Messages
      */
     public function split(): self
     {
-        $rest = new self($this->id, $this->type);
+        $rest = new self($this->id, $this->type, $this->part);
         $rest->payloads = \array_slice($this->payloads, $this->next);
         $this->payloads = [];
         return $rest;

@@ -15,20 +15,28 @@ use Wsc\Status;
  * Owns a wsc_conn_t. Takes PHP's values to C without letting them change on
  * the way: neither cut at a NUL nor wrapped into a smaller integer.
  *
- * The `set…` methods take the name of the C function and that of the property.
+ * Methods that take the name of a C function take that of the property, too, for the exception.
  *
  * @internal
  */
 final class NativeConnection
 {
     /** Enough for every address, says the header. */
-    private const ADDRESS_SIZE = 64;
+    private const USUAL_SIZE = 64;
 
     public readonly int $id;
 
     private readonly \FFI $ffi;
 
     private readonly CData $handle;
+
+    /** Where the library writes counters, which are asked for often. */
+    private readonly CData $number;
+
+    private readonly CData $numberAddress;
+
+    /** @var array<string, array<mixed>> what the settings are, by function */
+    private array $settings = [];
 
     /**
      * @throws WscException
@@ -40,6 +48,8 @@ final class NativeConnection
         Failure::check($this->ffi->wsc_conn_new($loop->handle, self::text($url), \FFI::addr($handle)), 'URL');
         $this->handle = $handle;
         $this->id = $this->ffi->wsc_conn_id($handle);
+        $this->number = $this->ffi->new('uint64_t');
+        $this->numberAddress = \FFI::addr($this->number);
     }
 
     public function __destruct()
@@ -57,50 +67,56 @@ final class NativeConnection
      */
     public function setUrl(string $url): void
     {
-        Failure::check($this->ffi->wsc_conn_set_url($this->handle, self::text($url)), 'URL');
+        $this->setText('wsc_conn_set_url', $url, 'URL');
     }
 
     /**
-     * @throws WscException
-     */
-    public function setText(string $function, string $text, string $property): void
-    {
-        Failure::check($this->ffi->$function($this->handle, self::text($text)), $property);
-    }
-
-    /**
-     * Calls a setter of any shape; null is NULL.
+     * Calls a function of any shape, but the connection first; null is NULL.
      *
      * @throws WscException
      */
-    public function set(string $function, string $property, string|int|bool|null ...$arguments): void
+    public function call(string $function, string $subject, string|int|bool|null ...$arguments): void
     {
-        Failure::check($this->ffi->$function($this->handle, ...$arguments), $property);
+        Failure::check($this->ffi->$function($this->handle, ...$arguments), $subject);
+    }
+
+    /**
+     * The same for settings, which need no call while they are as they were.
+     *
+     * @throws WscException
+     */
+    public function set(string $function, string $subject, string|int|bool|null ...$arguments): void
+    {
+        if (($this->settings[$function] ?? null) !== $arguments) {
+            unset($this->settings[$function]);
+            $this->call($function, $subject, ...$arguments);
+            $this->settings[$function] = $arguments;
+        }
     }
 
     /**
      * @throws WscException
      */
-    public function setSize(string $function, int $bytes, string $property): void
+    public function setText(string $function, string $text, string $subject): void
+    {
+        $this->set($function, $subject, self::text($text));
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function setSize(string $function, int $bytes, string $subject): void
     {
         // The library refuses 0; a negative number would arrive as a huge one.
-        Failure::check($this->ffi->$function($this->handle, \max(0, $bytes)), $property);
+        $this->set($function, $subject, \max(0, $bytes));
     }
 
     /**
      * @throws WscException
      */
-    public function setTime(string $function, float $seconds, string $property): void
+    public function setTime(string $function, float $seconds, string $subject): void
     {
-        Failure::check($this->ffi->$function($this->handle, Duration::milliseconds($seconds, $property)), $property);
-    }
-
-    /**
-     * @throws WscException
-     */
-    public function setAutomaticPong(bool $enabled): void
-    {
-        Failure::check($this->ffi->wsc_conn_set_auto_pong($this->handle, $enabled), 'automaticPong');
+        $this->set($function, $subject, Duration::milliseconds($seconds, $subject));
     }
 
     /**
@@ -112,20 +128,23 @@ final class NativeConnection
      */
     public function setHeaders(array $headers): void
     {
-        Failure::check($this->ffi->wsc_conn_clear_headers($this->handle), 'headers');
+        $this->replaceHeaders('wsc_conn_clear_headers', 'wsc_conn_add_header', 'headers', $headers);
+    }
+
+    /**
+     * @param array<mixed> $headers name => value or list of values
+     *
+     * @throws WscException
+     */
+    public function replaceHeaders(string $clear, string $add, string $subject, array $headers): void
+    {
+        $this->call($clear, $subject);
         foreach ($headers as $name => $values) {
             foreach (\is_array($values) ? $values : [$values] as $value) {
                 if (!\is_scalar($value) && !$value instanceof \Stringable) {
-                    throw new InvalidArgumentException("headers['$name']: not a string", Status::HeaderValue);
+                    throw new InvalidArgumentException("{$subject}['$name']: not a string", Status::HeaderValue);
                 }
-                Failure::check(
-                    $this->ffi->wsc_conn_add_header(
-                        $this->handle,
-                        self::text((string) $name),
-                        self::text((string) $value)
-                    ),
-                    "headers['$name']"
-                );
+                $this->call($add, "{$subject}['$name']", self::text((string) $name), self::text((string) $value));
             }
         }
     }
@@ -201,7 +220,7 @@ final class NativeConnection
     }
 
     /**
-     * The status is the caller's to judge, as with the next three.
+     * The status is the caller's to judge, as with the next four.
      */
     public function sendText(string $text): int
     {
@@ -211,6 +230,11 @@ final class NativeConnection
     public function sendBinary(string $data): int
     {
         return $this->ffi->wsc_conn_send_binary($this->handle, $data, \strlen($data));
+    }
+
+    public function sendMessage(int $type, int $part, int $flags, string $data): int
+    {
+        return $this->ffi->wsc_conn_send_message($this->handle, $type, $part, $flags, $data, \strlen($data));
     }
 
     public function ping(string $payload): int
@@ -233,12 +257,11 @@ final class NativeConnection
      */
     public function counter(Counter $counter): int
     {
-        $value = $this->ffi->new('uint64_t');
-        Failure::check(
-            $this->ffi->wsc_conn_counter($this->handle, $counter->value, \FFI::addr($value)),
-            'counter()'
-        );
-        return $value->cdata;
+        $status = $this->ffi->wsc_conn_counter($this->handle, $counter->value, $this->numberAddress);
+        if ($status !== 0) {
+            throw Failure::of(Status::of($status), 'counter()');
+        }
+        return $this->number->cdata;
     }
 
     /**
@@ -248,7 +271,7 @@ final class NativeConnection
      */
     public function peerAddress(): string
     {
-        return $this->address('wsc_conn_peer_address');
+        return $this->name('wsc_conn_peer_address');
     }
 
     /**
@@ -256,18 +279,78 @@ final class NativeConnection
      */
     public function localAddress(): string
     {
-        return $this->address('wsc_conn_local_address');
+        return $this->name('wsc_conn_local_address');
     }
 
-    private function address(string $function): string
+    /**
+     * @throws WscException
+     */
+    public function subprotocol(): string
     {
-        $buffer = $this->ffi->new('char[' . self::ADDRESS_SIZE . ']');
-        $status = $this->ffi->$function($this->handle, $buffer, self::ADDRESS_SIZE);
-        if ($status === Status::NotFound->value) {
+        return $this->name('wsc_conn_subprotocol');
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function extensions(): string
+    {
+        return $this->name('wsc_conn_extensions');
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function reportNumber(ReportNumber $number): int
+    {
+        $this->checkReport(
+            $this->ffi->wsc_conn_report_number($this->handle, $number->value, $this->numberAddress)
+        );
+        return $this->number->cdata;
+    }
+
+    /**
+     * @throws WscException
+     */
+    public function reportData(ReportData $data): string
+    {
+        $length = $this->ffi->new('size_t');
+        $this->checkReport(
+            $this->ffi->wsc_conn_report_data($this->handle, $data->value, null, 0, \FFI::addr($length))
+        );
+        $size = $length->cdata;
+        if ($size === 0) {
             return '';
         }
-        Failure::check($status, 'address');
-        return \FFI::string($buffer);
+        $buffer = $this->ffi->new("char[$size]");
+        $this->checkReport(
+            $this->ffi->wsc_conn_report_data($this->handle, $data->value, $buffer, $size, \FFI::addr($length))
+        );
+        // The loop's thread may have changed it in between.
+        return \FFI::string($buffer, \min($size, $length->cdata));
+    }
+
+    private function checkReport(int $status): void
+    {
+        Failure::check($status, 'getReport()');
+    }
+
+    /**
+     * @return string "" if there is none
+     */
+    private function name(string $function): string
+    {
+        for ($size = self::USUAL_SIZE;; $size *= 2) {
+            $buffer = $this->ffi->new("char[$size]");
+            $status = $this->ffi->$function($this->handle, $buffer, $size);
+            if ($status === Status::NotFound->value) {
+                return '';
+            }
+            if ($status !== Status::TooBig->value) {
+                Failure::check($status, $function);
+                return \FFI::string($buffer);
+            }
+        }
     }
 
     /**
@@ -284,8 +367,27 @@ final class NativeConnection
      * C would cut the string at a NUL. A line feed in its place is refused for
      * the same reason as the NUL would be.
      */
-    private static function text(string $text): string
+    public static function text(string $text): string
     {
         return \strtr($text, "\0", "\n");
+    }
+
+    /**
+     * Keeps a number that C's 32 bits cannot hold from becoming another one: the library refuses the limits.
+     */
+    public static function int32(int $number): int
+    {
+        return \max(-0x80000000, \min($number, 0x7fffffff));
+    }
+
+    /**
+     * @throws InvalidArgumentException if it is negative
+     */
+    public static function unsigned(int $number, string $subject): int
+    {
+        if ($number < 0) {
+            throw new InvalidArgumentException("$subject: it is negative", Status::Invalid);
+        }
+        return \min($number, 0xffffffff);
     }
 }

@@ -9,6 +9,7 @@ use Wsc\Exception\ForkedException;
 use Wsc\Exception\SystemException;
 use Wsc\Exception\WscException;
 use Wsc\MessageType;
+use Wsc\Part;
 use Wsc\Phase;
 use Wsc\Status;
 
@@ -24,6 +25,9 @@ final class NativeLoop
 
     public readonly CData $handle;
 
+    /** Whether a connection may receive messages in parts: reading where it is the case costs a little. */
+    public bool $hasParts = false;
+
     private readonly \FFI $ffi;
 
     private readonly CData $events;
@@ -37,6 +41,9 @@ final class NativeLoop
     private readonly CData $count;
 
     private readonly CData $countAddress;
+
+    /** The process that made it. */
+    private readonly int|false $owner;
 
     /** @var resource|null */
     private $stream = null;
@@ -66,6 +73,7 @@ final class NativeLoop
             'the event loop'
         );
         $this->handle = $handle;
+        $this->owner = \getmypid();
     }
 
     public function __destruct()
@@ -83,7 +91,7 @@ final class NativeLoop
      */
     public function isForked(): bool
     {
-        return $this->ffi->wsc_loop_fd($this->handle) < 0;
+        return \getmypid() !== $this->owner;
     }
 
     /**
@@ -108,18 +116,19 @@ final class NativeLoop
      */
     public function poll(int $milliseconds): array
     {
-        Failure::check(
-            $this->ffi->wsc_loop_poll(
-                $this->handle,
-                $this->events,
-                self::BATCH,
-                $milliseconds,
-                $this->countAddress
-            ),
-            'the event loop'
+        $status = $this->ffi->wsc_loop_poll(
+            $this->handle,
+            $this->events,
+            self::BATCH,
+            $milliseconds,
+            $this->countAddress
         );
+        if ($status !== 0) {
+            throw Failure::of(Status::of($status), 'the event loop');
+        }
         $left = $this->count->cdata;
         $fields = $this->data;
+        $hasParts = $this->hasParts;
         $items = [];
         $lastId = $lastType = 0;
         foreach ($this->slots as $i => $slot) {
@@ -137,17 +146,36 @@ final class NativeLoop
                 $lastType = 0;
                 continue;
             }
-            if ($type !== $lastType || $id !== $lastId) {
-                $messages = new Messages($id, $type === 1 ? MessageType::Text : MessageType::Binary);
+            $part = $hasParts ? $slot->part : 0;
+            if ($type !== $lastType || $id !== $lastId || $part !== 0) {
+                $messages = new Messages(
+                    $id,
+                    $type === 1 ? MessageType::Text : MessageType::Binary,
+                    $part === 0 ? Part::Whole : Part::from($part)
+                );
                 $items[] = $messages;
                 $payloads = &$messages->payloads;
                 $lastId = $id;
-                $lastType = $type;
+                $lastType = $part === 0 ? $type : 0;
             }
             $data = $fields[$i];
             $payloads[] = \FFI::string($data, $slot->len);
         }
         return $items;
+    }
+
+    /**
+     * How long the program may be away before the library's thread does the work.
+     *
+     * @throws WscException
+     */
+    public function setStandbyGrace(float $seconds): void
+    {
+        $subject = 'setStandbyGrace()';
+        Failure::check(
+            $this->ffi->wsc_loop_set_standby_grace($this->handle, Duration::milliseconds($seconds, $subject)),
+            $subject
+        );
     }
 
     /**
@@ -204,7 +232,9 @@ final class NativeLoop
             Phase::tryFrom($slot->phase) ?? Phase::None,
             $slot->code,
             $slot->clean !== 0,
-            $slot->unsent
+            $slot->by_peer !== 0,
+            $slot->unsent,
+            $slot->attempt
         );
     }
 }

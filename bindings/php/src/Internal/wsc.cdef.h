@@ -243,6 +243,8 @@ wsc_status_t wsc_loop_flush(wsc_loop_t *loop);
 
 wsc_status_t wsc_loop_set_standby_grace(wsc_loop_t *loop, int32_t grace_ms);
 
+wsc_status_t wsc_loop_set_busy_poll(wsc_loop_t *loop, uint32_t busy_us);
+
 wsc_status_t wsc_conn_new(wsc_loop_t *loop, const char *url, wsc_conn_t **out);
 
 void wsc_conn_free(wsc_conn_t *conn);
@@ -288,6 +290,8 @@ wsc_status_t wsc_conn_set_handshake_timeout(wsc_conn_t *conn, int32_t timeout_ms
 wsc_status_t wsc_conn_set_close_timeout(wsc_conn_t *conn, int32_t timeout_ms);
 
 wsc_status_t wsc_conn_set_max_message_size(wsc_conn_t *conn, size_t size);
+
+wsc_status_t wsc_conn_set_max_receive_size(wsc_conn_t *conn, size_t size);
 
 wsc_status_t wsc_conn_set_max_frame_size(wsc_conn_t *conn, size_t size);
 

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Wsc\Workerman;
 
+use Workerman\Protocols\Http\Response;
 use Workerman\Timer;
 use Workerman\Worker;
 use Wsc\Adapter\Workerman as Adapter;
@@ -19,6 +20,8 @@ use Wsc\Internal\Failure;
 use Wsc\Internal\Messages;
 use Wsc\Internal\NativeConnection;
 use Wsc\Phase;
+use Wsc\Proxy;
+use Wsc\Settings;
 use Wsc\Status;
 use Wsc\Workerman\Internal\Attempt;
 use Wsc\Workerman\Internal\Installed;
@@ -106,26 +109,17 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     /** @var string|null subprotocols to offer, separated by commas */
     public $websocketClientProtocol = null;
 
-    /** Seconds that a ping's answer may take, INF for any time. This and the settings below: null is the default. */
-    public ?float $pongTimeout = null;
-
-    /** Seconds for DNS, TCP and TLS together. */
-    public ?float $connectTimeout = null;
-
-    /** Seconds for the server's answer to the upgrade request. */
-    public ?float $handshakeTimeout = null;
-
-    /** Seconds that the server may take to answer `close`. */
-    public ?float $closeTimeout = null;
-
-    /** The largest response head, in bytes. */
-    public ?int $maxHeaderSize = null;
+    /**
+     * The settings that Workerman has no names for: timeouts, TLS, compression, proxies. `tls` takes the place
+     * of the socket context's ssl options, `proxy` that of proxyHttp and proxySocks5.
+     */
+    public readonly Settings $wsc;
 
     /** The process whose end is watched. */
     private static int $watched = 0;
 
     /** Everything private in one property: programs give the connection properties of their own. */
-    private readonly Attempt $wsc;
+    private readonly Attempt $wscAttempt;
 
     /**
      * @param mixed $remoteAddress ws:// or wss://, or what Workerman's own class takes
@@ -135,10 +129,11 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     {
         $address = \is_string($remoteAddress) ? $remoteAddress : '';
         $isSecure = \strncasecmp($address, 'wss://', 6) === 0;
-        $this->wsc = new Attempt();
-        $this->wsc->isWebSocket = $isSecure || \strncasecmp($address, 'ws://', 5) === 0;
+        $this->wsc = new Settings();
+        $this->wscAttempt = new Attempt();
+        $this->wscAttempt->isWebSocket = $isSecure || \strncasecmp($address, 'ws://', 5) === 0;
         $this->reportAllFailures = self::$defaultReportAllFailures;
-        if ($this->wsc->isWebSocket) {
+        if ($this->wscAttempt->isWebSocket) {
             $remoteAddress = 'ws' . \substr($address, $isSecure ? 3 : 2);
         }
         parent::__construct($remoteAddress, $socketContext);
@@ -146,7 +141,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             $this->transport = 'ssl';
         }
         $this->context ??= new \stdClass();
-        if ($this->wsc->isWebSocket && Worker::$globalEvent !== null) {
+        if ($this->wscAttempt->isWebSocket && Worker::$globalEvent !== null) {
             // The earlier the stream is opened, the lower its number: select takes none above 1023.
             Adapter::attach();
         }
@@ -160,7 +155,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
      */
     public function connect(): void
     {
-        if (!$this->wsc->isWebSocket) {
+        if (!$this->wscAttempt->isWebSocket) {
             parent::connect();
             return;
         }
@@ -169,7 +164,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             return;
         }
         Adapter::attach();
-        self::watchEnd();
+        self::prepareProcess();
         if ($status !== self::STATUS_INITIAL) {
             $this->retire();
         }
@@ -182,7 +177,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         $native = $this->native();
         $this->configure($native);
         $native->connect();
-        $this->wsc->loop?->queue->register($native->id, $this->receive(...));
+        $this->wscAttempt->loop?->queue->register($native->id, $this->receive(...));
         $this->{Installed::property('connectStartTime')} = \microtime(true);
         if (\property_exists($this, 'eventLoop')) {
             $this->eventLoop ??= Worker::$globalEvent;
@@ -201,7 +196,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
      */
     public function reconnect(mixed $after = 0): void
     {
-        if (!$this->wsc->isWebSocket) {
+        if (!$this->wscAttempt->isWebSocket) {
             parent::reconnect($after);
             return;
         }
@@ -216,10 +211,10 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         static::$connections[$this->{Installed::property('realId')}] = $this;
         if ($after > 0) {
             $timer = Timer::add((float) $after, function (): void {
-                $this->wsc->delay = false;
+                $this->wscAttempt->delay = false;
                 $this->connect();
             }, null, false);
-            $this->wsc->delay = \is_int($timer) ? $timer : false;
+            $this->wscAttempt->delay = \is_int($timer) ? $timer : false;
         } else {
             $this->connect();
         }
@@ -227,11 +222,11 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
 
     public function cancelReconnect(): void
     {
-        if (!$this->wsc->isWebSocket) {
+        if (!$this->wscAttempt->isWebSocket) {
             parent::cancelReconnect();
-        } elseif ($this->wsc->delay !== false) {
-            Timer::del($this->wsc->delay);
-            $this->wsc->delay = false;
+        } elseif ($this->wscAttempt->delay !== false) {
+            Timer::del($this->wscAttempt->delay);
+            $this->wscAttempt->delay = false;
         }
     }
 
@@ -247,10 +242,10 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
      */
     public function send(mixed $sendBuffer, mixed $raw = false): ?bool
     {
-        if (!$this->wsc->isWebSocket) {
+        if (!$this->wscAttempt->isWebSocket) {
             return parent::send($sendBuffer, $raw);
         }
-        if (!$this->wsc->accepting) {
+        if (!$this->wscAttempt->accepting) {
             return false;
         }
         if (!\is_string($sendBuffer)) {
@@ -290,7 +285,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
      */
     public function close(mixed $data = null, mixed $raw = false, int $code = 1000, string $reason = ''): void
     {
-        if (!$this->wsc->isWebSocket) {
+        if (!$this->wscAttempt->isWebSocket) {
             parent::close($data, $raw);
             return;
         }
@@ -304,15 +299,15 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
      */
     public function end(mixed $data = null, mixed $raw = false): void
     {
-        if (!$this->wsc->isWebSocket) {
+        if (!$this->wscAttempt->isWebSocket) {
             parent::end($data, $raw);
             return;
         }
         if (!$this->shut($data, $raw, Installed::status('ENDING', 'CLOSING'), 1000, '')) {
             return;
         }
-        $this->wsc->delay = Timer::add(\max(0.001, $this->lingerTimeout ?? 1.0), function (): void {
-            $this->wsc->delay = false;
+        $this->wscAttempt->delay = Timer::add(\max(0.001, $this->lingerTimeout ?? 1.0), function (): void {
+            $this->wscAttempt->delay = false;
             $this->destroy();
         }, null, false);
     }
@@ -322,7 +317,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
      */
     public function destroy(): void
     {
-        if (!$this->wsc->isWebSocket) {
+        if (!$this->wscAttempt->isWebSocket) {
             parent::destroy();
             return;
         }
@@ -335,14 +330,14 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
 
     public function pauseRecv(): void
     {
-        if (!$this->wsc->isWebSocket) {
+        if (!$this->wscAttempt->isWebSocket) {
             parent::pauseRecv();
             return;
         }
-        $this->wsc->paused = true;
-        $this->wsc->native?->pauseRecv();
-        if ($this->wsc->native !== null) {
-            $this->wsc->loop?->queue->hold($this->wsc->native->id);
+        $this->wscAttempt->paused = true;
+        $this->wscAttempt->native?->pauseRecv();
+        if ($this->wscAttempt->native !== null) {
+            $this->wscAttempt->loop?->queue->hold($this->wscAttempt->native->id);
         }
     }
 
@@ -351,37 +346,37 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
      */
     public function resumeRecv(): void
     {
-        if (!$this->wsc->isWebSocket) {
+        if (!$this->wscAttempt->isWebSocket) {
             parent::resumeRecv();
             return;
         }
-        $this->wsc->paused = false;
-        if ($this->wsc->native === null || $this->wsc->loop === null) {
+        $this->wscAttempt->paused = false;
+        if ($this->wscAttempt->native === null || $this->wscAttempt->loop === null) {
             return;
         }
-        $this->wsc->native->resumeRecv();
-        $this->wsc->loop->queue->release($this->wsc->native->id);
-        if (!$this->wsc->loop->queue->isEmpty()) {
-            $this->wsc->loop->native->wake();
+        $this->wscAttempt->native->resumeRecv();
+        $this->wscAttempt->loop->queue->release($this->wscAttempt->native->id);
+        if (!$this->wscAttempt->loop->queue->isEmpty()) {
+            $this->wscAttempt->loop->native->wake();
         }
     }
 
     public function getLocalAddress(): string
     {
-        if (!$this->wsc->isWebSocket) {
+        if (!$this->wscAttempt->isWebSocket) {
             return parent::getLocalAddress();
         }
-        return $this->wsc->native !== null && $this->hasSocket() ? $this->wsc->native->localAddress() : '';
+        return $this->wscAttempt->native !== null && $this->hasSocket() ? $this->wscAttempt->native->localAddress() : '';
     }
 
     public function getSendBufferQueueSize(): int
     {
-        return $this->wsc->isWebSocket ? $this->wsc->native?->bufferedAmount() ?? 0 : parent::getSendBufferQueueSize();
+        return $this->wscAttempt->isWebSocket ? $this->wscAttempt->native?->bufferedAmount() ?? 0 : parent::getSendBufferQueueSize();
     }
 
     public function bufferIsEmpty(): bool
     {
-        return $this->wsc->isWebSocket ? $this->getSendBufferQueueSize() === 0 : parent::bufferIsEmpty();
+        return $this->wscAttempt->isWebSocket ? $this->getSendBufferQueueSize() === 0 : parent::bufferIsEmpty();
     }
 
     /**
@@ -391,22 +386,22 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
      */
     private function native(): NativeConnection
     {
-        if ($this->wsc->native === null) {
+        if ($this->wscAttempt->native === null) {
             $loop = EventLoop::get();
             $native = new NativeConnection($loop->native, 'ws://localhost/');
             $this->limitMessages($native, \PHP_INT_MAX);
-            $this->wsc->accepted = $this->wsc->queued = 0;
-            $this->wsc->automaticPong = true;
+            $this->wscAttempt->accepted = $this->wscAttempt->queued = 0;
+            $this->wscAttempt->automaticPong = true;
             // Makes the library tell when the queue is empty after every time that it is not.
             $native->setSize('wsc_conn_set_send_queue_limit', 1, 'maxSendBufferSize');
-            $this->wsc->drainIsTold = false;
-            if ($this->wsc->paused) {
+            $this->wscAttempt->drainIsTold = false;
+            if ($this->wscAttempt->paused) {
                 $native->pauseRecv();
             }
-            $this->wsc->loop = $loop;
-            $this->wsc->native = $native;
+            $this->wscAttempt->loop = $loop;
+            $this->wscAttempt->native = $native;
         }
-        return $this->wsc->native;
+        return $this->wscAttempt->native;
     }
 
     /**
@@ -421,20 +416,10 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         };
         $host = $this->getRemoteHost();
         $context = $this->{Installed::property('socketContext')};
-        SocketContext::apply($native, \is_array($context) ? $context : [], $tls);
-        if (!empty($this->proxySocks5)) {
-            SocketContext::applySocksProxy(
-                $native,
-                (string) $this->proxySocks5,
-                (string) ($this->proxySocks5Username ?? ''),
-                (string) ($this->proxySocks5Password ?? '')
-            );
-        } else {
-            SocketContext::applyHttpProxy(
-                $native,
-                (string) ($this->proxyHttp ?? ''),
-                (string) ($this->proxyAuthorization ?? '')
-            );
+        $this->wsc->writeSettings($native);
+        SocketContext::apply($native, \is_array($context) ? $context : [], $tls && $this->wsc->tls === null);
+        if ($this->wsc->proxy === null) {
+            Proxy::apply($this->workermansProxy(), $native);
         }
         $native->setUrl(\sprintf(
             '%s://%s:%d%s',
@@ -459,23 +444,26 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             empty($this->websocketPingInterval) ? \INF : (float) $this->websocketPingInterval,
             'websocketPingInterval'
         );
-        foreach (
-            [
-                'pongTimeout' => 'wsc_conn_set_pong_timeout',
-                'connectTimeout' => 'wsc_conn_set_connect_timeout',
-                'handshakeTimeout' => 'wsc_conn_set_handshake_timeout',
-                'closeTimeout' => 'wsc_conn_set_close_timeout',
-            ] as $property => $function
-        ) {
-            if ($this->$property !== null) {
-                $native->setTime($function, $this->$property, $property);
-            }
-        }
-        if ($this->maxHeaderSize !== null) {
-            $native->setSize('wsc_conn_set_max_header_size', $this->maxHeaderSize, 'maxHeaderSize');
-        }
         $this->limitMessages($native, (int) $this->maxPackageSize);
         $this->choosePong($native);
+    }
+
+    private function workermansProxy(): ?Proxy
+    {
+        if (!empty($this->proxySocks5)) {
+            $user = (string) ($this->proxySocks5Username ?? '');
+            $password = (string) ($this->proxySocks5Password ?? '');
+            $credentials = $user . $password === '' ? '' : \rawurlencode($user) . ':' . \rawurlencode($password) . '@';
+            return new Proxy("socks5h://$credentials$this->proxySocks5");
+        }
+        if (empty($this->proxyHttp)) {
+            return null;
+        }
+        $authorization = (string) ($this->proxyAuthorization ?? '');
+        return new Proxy(
+            "http://$this->proxyHttp",
+            $authorization === '' ? [] : ['Proxy-Authorization' => $authorization]
+        );
     }
 
     /**
@@ -520,16 +508,14 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     private function choosePong(NativeConnection $native): void
     {
         $automatic = $this->onWebSocketPing === null;
-        if ($automatic !== $this->wsc->automaticPong) {
-            $native->setAutomaticPong($automatic);
-            $this->wsc->automaticPong = $automatic;
-        }
+        $native->set('wsc_conn_set_auto_pong', 'onWebSocketPing', $automatic);
+        $this->wscAttempt->automaticPong = $automatic;
     }
 
     private function enter(int $status): void
     {
         $this->{Installed::property('status')} = $status;
-        $this->wsc->accepting = $status === self::STATUS_INITIAL || $status === self::STATUS_CONNECTING
+        $this->wscAttempt->accepting = $status === self::STATUS_INITIAL || $status === self::STATUS_CONNECTING
             || $status === self::STATUS_ESTABLISHED;
     }
 
@@ -545,25 +531,26 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
      */
     private function sendFrame(string $type, string $payload): ?bool
     {
-        $native = $this->wsc->native ?? $this->native();
-        if ($this->wsc->queued > 0) {
-            $this->wsc->queued = $native->bufferedAmount();
-            if ($this->wsc->queued >= $this->maxSendBufferSize) {
+        $attempt = $this->wscAttempt;
+        $native = $attempt->native ?? $this->native();
+        if ($attempt->queued > 0) {
+            $attempt->queued = $native->bufferedAmount();
+            if ($attempt->queued >= $this->maxSendBufferSize) {
                 return $this->refuse(Status::QueueFull->value);
             }
-            if (!$this->wsc->drainIsTold) {
+            if (!$attempt->drainIsTold) {
                 // That was done by the first message, which the queue has been holding since.
                 $native->setSize('wsc_conn_set_send_queue_limit', \PHP_INT_MAX, 'maxSendBufferSize');
-                $this->wsc->drainIsTold = true;
+                $attempt->drainIsTold = true;
             }
         }
         if ($type === Ws::BINARY_TYPE_BLOB) {
             $status = $native->sendText($payload);
-            ++$this->wsc->accepted;
+            ++$attempt->accepted;
         } elseif ($type === Ws::BINARY_TYPE_ARRAYBUFFER) {
             $status = $native->sendBinary($payload);
-            ++$this->wsc->accepted;
-        } elseif (!$this->wsc->open) {
+            ++$attempt->accepted;
+        } elseif (!$attempt->open) {
             return false;
         } elseif ($type === self::PONG) {
             $status = $native->pong($payload);
@@ -574,15 +561,15 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         }
         if ($status !== 0) {
             if ($type === Ws::BINARY_TYPE_BLOB || $type === Ws::BINARY_TYPE_ARRAYBUFFER) {
-                --$this->wsc->accepted;
+                --$attempt->accepted;
             }
             return $this->refuse($status);
         }
-        $this->wsc->queued = $native->bufferedAmount();
-        if ($this->wsc->queued === 0) {
-            return $this->transport === 'ssl' || !$this->wsc->open ? null : true;
+        $attempt->queued = $native->bufferedAmount();
+        if ($attempt->queued === 0) {
+            return $this->transport === 'ssl' || !$attempt->open ? null : true;
         }
-        if ($this->wsc->queued >= $this->maxSendBufferSize) {
+        if ($attempt->queued >= $this->maxSendBufferSize) {
             $this->call($this->onBufferFull);
         }
         return null;
@@ -616,26 +603,27 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     private function shut(mixed $data, mixed $raw, int $status, int $code, string $reason): bool
     {
         $this->cancelReconnect();
-        if (!$this->wsc->accepting) {
+        if (!$this->wscAttempt->accepting) {
             return false;
         }
         if ($data !== null) {
             $this->send($data, $raw);
         }
-        if ($this->wsc->native === null || !$this->wsc->open) {
+        if ($this->wscAttempt->native === null || !$this->wscAttempt->open) {
             $this->destroy();
             return false;
         }
-        $this->wsc->native->close($code, $reason);
+        $this->wscAttempt->native->close($code, $reason);
         $this->enter($status);
         // Workerman does not call onMessage after `close` either.
-        $this->wsc->loop?->queue->discard($this->wsc->native->id);
+        $this->wscAttempt->loop?->queue->discard($this->wscAttempt->native->id);
         return true;
     }
 
     private function unsent(): int
     {
-        return $this->wsc->native === null ? 0 : $this->wsc->accepted - $this->wsc->native->counter(Counter::MessagesSent);
+        $native = $this->wscAttempt->native;
+        return $native === null ? 0 : $this->wscAttempt->accepted - $native->counter(Counter::MessagesSent);
     }
 
     /**
@@ -644,14 +632,14 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     private function retire(): void
     {
         $this->countBytes();
-        $this->wsc->earlierBytes = [$this->bytesRead, $this->bytesWritten];
-        if ($this->wsc->native !== null && $this->wsc->loop !== null) {
-            $this->wsc->loop->queue->unregister($this->wsc->native->id);
-            $this->wsc->loop->queue->discard($this->wsc->native->id);
+        $this->wscAttempt->earlierBytes = [$this->bytesRead, $this->bytesWritten];
+        if ($this->wscAttempt->native !== null && $this->wscAttempt->loop !== null) {
+            $this->wscAttempt->loop->queue->unregister($this->wscAttempt->native->id);
+            $this->wscAttempt->loop->queue->discard($this->wscAttempt->native->id);
         }
-        $this->wsc->native = null;
-        $this->wsc->open = $this->wsc->paused = false;
-        $this->wsc->queued = 0;
+        $this->wscAttempt->native = null;
+        $this->wscAttempt->open = $this->wscAttempt->paused = false;
+        $this->wscAttempt->queued = 0;
     }
 
     private function finish(int $code, string $reason, bool $clean, int $unsent): void
@@ -689,9 +677,10 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
 
     private function countBytes(): void
     {
-        if ($this->wsc->native !== null) {
-            $this->bytesRead = $this->wsc->earlierBytes[0] + $this->wsc->native->counter(Counter::BytesReceived);
-            $this->bytesWritten = $this->wsc->earlierBytes[1] + $this->wsc->native->counter(Counter::BytesSent);
+        $attempt = $this->wscAttempt;
+        if ($attempt->native !== null) {
+            $this->bytesRead = $attempt->earlierBytes[0] + $attempt->native->counter(Counter::BytesReceived);
+            $this->bytesWritten = $attempt->earlierBytes[1] + $attempt->native->counter(Counter::BytesSent);
         }
     }
 
@@ -725,12 +714,15 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
 
     private function receive(Event|Messages $item): void
     {
-        $native = $this->wsc->native;
+        $attempt = $this->wscAttempt;
+        $native = $attempt->native;
         if ($native === null) {
             return;
         }
         $this->countBytes();
-        $this->choosePong($native);
+        if (($this->onWebSocketPing === null) !== $attempt->automaticPong) {
+            $this->choosePong($native);
+        }
         if ($item instanceof Messages) {
             $this->deliver($item);
             return;
@@ -746,7 +738,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
                 $this->shakeHands($item->data);
                 break;
             case EventType::Ping:
-                if ($this->wsc->accepting && $this->onWebSocketPing !== null) {
+                if ($this->wscAttempt->accepting && $this->onWebSocketPing !== null) {
                     // It is how Workerman lets the callback answer.
                     $type = $this->websocketType;
                     $this->websocketType = self::PONG;
@@ -755,7 +747,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
                 }
                 break;
             case EventType::Pong:
-                if ($this->wsc->accepting) {
+                if ($this->wscAttempt->accepting) {
                     $this->callProtocol($this->onWebSocketPong, $item->data);
                 }
                 break;
@@ -773,12 +765,13 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
 
     private function deliver(Messages $item): void
     {
+        $attempt = $this->wscAttempt;
         $type = $item->type;
         while (isset($item->payloads[$item->next])) {
             $payload = $item->payloads[$item->next++];
             ++self::$statistics['total_request'];
             $onMessage = $this->onMessage;
-            if ($onMessage !== null && $this->wsc->accepting) {
+            if ($onMessage !== null && $attempt->accepting) {
                 try {
                     $onMessage($this, $payload, $type);
                 } catch (\Throwable $fault) {
@@ -790,12 +783,12 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
 
     private function shakeHands(string $head): void
     {
-        $this->wsc->open = true;
-        if ($this->wsc->native !== null) {
+        $this->wscAttempt->open = true;
+        if ($this->wscAttempt->native !== null) {
             // What is received has its limit now; what is sent has none in Workerman.
-            $this->limitMessages($this->wsc->native, \PHP_INT_MAX);
+            $this->limitMessages($this->wscAttempt->native, \PHP_INT_MAX);
         }
-        if (!$this->wsc->accepting) {
+        if (!$this->wscAttempt->accepting) {
             return;
         }
         $this->context->handshakeStep = 2;
@@ -813,10 +806,10 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
 
     private function drained(NativeConnection $native): void
     {
-        $this->wsc->queued = $native->bufferedAmount();
-        if ($this->wsc->queued === 0 && $this->wsc->drainIsTold) {
+        $this->wscAttempt->queued = $native->bufferedAmount();
+        if ($this->wscAttempt->queued === 0 && $this->wscAttempt->drainIsTold) {
             $native->setSize('wsc_conn_set_send_queue_limit', 1, 'maxSendBufferSize');
-            $this->wsc->drainIsTold = false;
+            $this->wscAttempt->drainIsTold = false;
         }
         $this->call($this->onBufferDrain);
     }
@@ -853,8 +846,8 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
 
     private function closed(Event $event): void
     {
-        $native = $this->wsc->native;
-        if ($event->status === Status::Ok && $event->code !== 1006 && $this->wsc->accepting) {
+        $native = $this->wscAttempt->native;
+        if ($event->status === Status::Ok && $event->code !== 1006 && $this->wscAttempt->accepting) {
             // It was the server that closed.
             $this->enter(self::STATUS_CLOSING);
             $this->callProtocol(
@@ -863,27 +856,29 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             );
         }
         // The callback may have destroyed the connection, or begun a new attempt.
-        if ($this->wsc->native === $native) {
+        if ($this->wscAttempt->native === $native) {
             $this->finish($event->code, $event->data, $event->clean, $event->unsent);
         }
     }
 
     /**
-     * Has the process's end close the connections that are still open, and say what it lost.
+     * Prepares the process: its end closes the connections that are still open, and says what was lost.
      */
-    private static function watchEnd(): void
+    private static function prepareProcess(): void
     {
         if (self::$watched === \getmypid()) {
             return;
         }
         self::$watched = (int) \getmypid();
+        // A coroutine of Swoole that loaded one of them when it has an event could be overtaken by the next.
+        \array_map(\class_exists(...), [Installed::class, Response::class, Ws::class, Timer::class]);
         \register_shutdown_function(static function (): void {
             if (self::$watched !== \getmypid()) {
                 return;
             }
             foreach (self::$connections as $connection) {
-                if ($connection instanceof self && $connection->wsc->native !== null) {
-                    $connection->leave($connection->wsc->native);
+                if ($connection instanceof self && $connection->wscAttempt->native !== null) {
+                    $connection->leave($connection->wscAttempt->native);
                 }
             }
         });

@@ -35,6 +35,14 @@ final class Listener
         return $peer;
     }
 
+    /**
+     * Lets go of the connections so far.
+     */
+    public function forget(): void
+    {
+        $this->peers = [];
+    }
+
     public function report(mixed $value): void
     {
         $this->channel->send($value);

@@ -45,6 +45,36 @@ final class Peer
         return self::frame(self::CLOSE, pack('n', $code) . $reason);
     }
 
+    /**
+     * Does the TLS handshake as Certificate's owner.
+     *
+     * @param array<string, mixed> $options ssl context options
+     */
+    public function secure(int $method = STREAM_CRYPTO_METHOD_TLS_SERVER, array $options = []): bool
+    {
+        foreach (['local_cert' => Certificate::file()] + $options as $name => $value) {
+            stream_context_set_option($this->stream, 'ssl', $name, $value);
+        }
+        return @stream_socket_enable_crypto($this->stream, true, $method) === true;
+    }
+
+    /**
+     * The name of the certificate that the client has shown.
+     */
+    public function clientName(): string
+    {
+        $certificate = stream_context_get_options($this->stream)['ssl']['peer_certificate'] ?? null;
+        return $certificate === null ? '' : openssl_x509_parse($certificate)['subject']['CN'];
+    }
+
+    /**
+     * The address that the client has connected from.
+     */
+    public function address(): string
+    {
+        return stream_socket_get_name($this->stream, true);
+    }
+
     public function readRequest(): string
     {
         while (!str_ends_with($this->request, "\r\n\r\n")) {

@@ -72,6 +72,25 @@ final class Server
     }
 
     /**
+     * Waits for what no event tells.
+     *
+     * @param \Closure(): bool $done
+     *
+     * @return bool whether it came about
+     */
+    public static function wait(\Closure $done): bool
+    {
+        $end = microtime(true) + self::PATIENCE;
+        while (!$done()) {
+            if (microtime(true) > $end) {
+                return false;
+            }
+            usleep(10_000);
+        }
+        return true;
+    }
+
+    /**
      * A port on which nobody listens.
      */
     public static function unusedPort(): int

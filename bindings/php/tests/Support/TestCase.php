@@ -91,7 +91,7 @@ abstract class TestCase extends \PHPUnit\Framework\TestCase
         foreach (
             [
                 'onConnect', 'onWebSocketConnect', 'onMessage', 'onWebSocketPing', 'onWebSocketPong',
-                'onError', 'onClose', 'onBufferFull', 'onBufferDrain',
+                'onError', 'onClose', 'onBufferFull', 'onBufferDrain', 'onReconnect',
             ] as $name
         ) {
             $before = $connection->$name;

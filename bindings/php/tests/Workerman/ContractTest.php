@@ -61,6 +61,18 @@ final class ContractTest extends TestCase
         }
     }
 
+    public function testEveryDefectHasItsScenario(): void
+    {
+        $numbers = [];
+        foreach (Scenarios::all() as $scenario) {
+            preg_match_all('/#(\d+)/', $scenario->why, $found);
+            $numbers = [...$numbers, ...array_map(intval(...), $found[1])];
+        }
+        sort($numbers);
+
+        self::assertSame(range(1, 28), array_values(array_unique($numbers)));
+    }
+
     /**
      * Whether Workerman's own class does the same, or what is documented.
      */

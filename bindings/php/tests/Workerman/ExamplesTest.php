@@ -31,7 +31,7 @@ final class ExamplesTest extends TestCase
             $listener->accept();
             $listener->report($peer->request);
         });
-        $example = new Example('workerman', $flavour, $server->url);
+        $example = new Example('examples/workerman', $flavour, $server->url);
 
         self::assertSame('hello', $server->report());
         self::assertSame('hello', $server->report());
@@ -71,7 +71,7 @@ final class ExamplesTest extends TestCase
             $listener->accept();
             $listener->report('enough');
         });
-        $example = new Example('subscriber', $flavour, $server->url);
+        $example = new Example('examples/subscriber', $flavour, $server->url);
 
         for ($attempt = 1; $attempt <= 3; ++$attempt) {
             self::assertStringContainsString("Authorization: Bearer token-$attempt\r\n", $server->report());

@@ -45,6 +45,16 @@ final class Flavour
     }
 
     /**
+     * @return class-string the event loop to run on: for an installed Workerman the one that WORKERMAN_LOOP
+     *     names, such as Event, Ev, Swoole or Fiber
+     */
+    public function eventLoop(): string
+    {
+        $name = $this->directory === null ? '' : (string) getenv('WORKERMAN_LOOP');
+        return 'Workerman\\Events\\' . ($name === '' ? 'Select' : $name);
+    }
+
+    /**
      * Makes its classes known. Once per process.
      */
     public function load(): void
@@ -59,6 +69,7 @@ final class Flavour
         $roots = [
             'Workerman\\Coroutine\\' => [(string) getenv('WORKERMAN_COROUTINE_DIR') . '/src/'],
             'Workerman\\' => [$this->directory . ($this->version === 5 ? '/src/' : '/')],
+            'Revolt\\' => [(string) getenv('REVOLT_DIR') . '/src/'],
         ];
         $roots['Workerman\\'][] = $roots['Workerman\\Coroutine\\'][0];
         spl_autoload_register(static function (string $class) use ($roots): void {

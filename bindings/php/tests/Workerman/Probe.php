@@ -88,6 +88,16 @@ final class Probe
         return $connection;
     }
 
+    /**
+     * Changes a setting that only the drop-in has.
+     */
+    public function set(object $connection, string $setting, mixed $value): void
+    {
+        if ($this->isDropIn) {
+            $connection->wsc->$setting = $value;
+        }
+    }
+
     public function see(string $what): void
     {
         $this->seen[] = $what;
@@ -139,7 +149,8 @@ final class Probe
         if (property_exists(Worker::class, 'outputStream')) {
             (new \ReflectionProperty(Worker::class, 'outputStream'))->setValue(null, fopen('/dev/null', 'w'));
         }
-        Worker::$globalEvent = new \Workerman\Events\Select();
+        $loop = $this->flavour->eventLoop();
+        Worker::$globalEvent = new $loop();
         if (method_exists(Timer::class, 'init')) {
             Timer::init(Worker::$globalEvent);
         }

@@ -127,6 +127,48 @@ final class ProcessTest extends TestCase
     }
 
     /**
+     * As with Wsc\Connection: see FiberTest.
+     *
+     * @dataProvider versions
+     */
+    public function testNoClassIsLoadedBetweenAnEventAndItsCallback(int $version): void
+    {
+        $server = Server::start(static function (Listener $listener): void {
+            $peer = $listener->accept();
+            $peer->upgrade([], Peer::frame(Peer::PING) . Peer::frame(Peer::TEXT, 'message'));
+            $peer->read();
+            $peer->write("\xff\0");
+            $peer->read();
+            $peer->end();
+        });
+        $output = self::output($version, <<<'PHP'
+            Worker::$globalEvent = new Workerman\Events\Select();
+            $watch = false;
+            spl_autoload_register(function (string $class) use (&$watch): void {
+                echo $watch ? "$class is loaded late\n" : '';
+            }, true, true);
+            $c = new AsyncTcpConnection($argv[1]);
+            foreach (['onConnect', 'onWebSocketConnect', 'onMessage', 'onWebSocketPing', 'onError'] as $name) {
+                $c->$name = function ($c) use ($name) {
+                    echo "$name\n";
+                    if ($name === 'onWebSocketPing') {
+                        $c->send('');
+                    }
+                };
+            }
+            $c->onClose = fn () => exit("onClose\n");
+            $c->connect();
+            $watch = true;
+            method_exists(Worker::$globalEvent, 'run') ? Worker::$globalEvent->run() : Worker::$globalEvent->loop();
+            PHP, $server->url);
+
+        self::assertSame(
+            "onConnect\nonWebSocketConnect\nonWebSocketPing\nonMessage\nonError\nonClose\n",
+            $output
+        );
+    }
+
+    /**
      * @return array<string, array{int}>
      */
     public static function versions(): array

@@ -13,7 +13,7 @@ use Wsc\Tests\Support\Listener;
 final class Scenario
 {
     /** Workerman's own class does as the drop-in does. */
-    private const SAME = ['the same'];
+    public const SAME = ['the same'];
 
     /**
      * @param \Closure(Listener): void $server

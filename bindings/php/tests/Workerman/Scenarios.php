@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Wsc\Tests\Workerman;
 
+use Wsc\Deflate;
+use Wsc\Tests\Support\Certificate;
 use Wsc\Tests\Support\Listener;
 use Wsc\Tests\Support\Peer;
 use Wsc\Tests\Support\Server;
@@ -22,7 +24,7 @@ final class Scenarios
     public static function all(): array
     {
         // Made here, not in the processes that servers and clients run in.
-        self::certificate();
+        Certificate::file();
         return self::opening() + self::sending() + self::receiving() + self::controlFrames() + self::ending()
             + self::reconnecting() + self::properties() + self::exceptions() + self::failures();
     }
@@ -134,6 +136,15 @@ final class Scenarios
                     $c->connect();
                 },
                 seen: ['connected', 'open', 'message hello', 'closed'],
+            ),
+            'a name whose first address is dead' => new Scenario(
+                server: self::upgradeAndEnd(),
+                client: static function (Probe $probe): void {
+                    $probe->connection(strtr($probe->url, ['127.0.0.1' => 'localhost']))->connect();
+                },
+                seen: ['connected', 'open', 'closed'],
+                theirs: self::localhostIsTwo() ? ['error 1', 'closed'] : [],
+                why: '#11, of which this is the half that needs no name server'
             ),
             'an address without a server' => new Scenario(
                 server: static function (): void {
@@ -599,6 +610,37 @@ final class Scenarios
                 theirs: ['connected', 'closed'],
                 why: '#25'
             ),
+            'compression' => new Scenario(
+                server: static function (Listener $listener): void {
+                    $peer = $listener->accept();
+                    $offered = str_contains($peer->readRequest(), 'permessage-deflate');
+                    $peer->upgrade($offered ? ['Sec-WebSocket-Extensions: permessage-deflate'] : []);
+                    $listener->report($offered ? 'offered' : 'not offered');
+                    $text = str_repeat('the same again, ', 50);
+                    if ($offered) {
+                        $frame = Peer::frame(Peer::TEXT, gzdeflate($text));
+                        $frame[0] = $frame[0] | "\x40";
+                        $peer->write($frame);
+                        $listener->report(strlen($peer->read()[1]) < 100 ? 'sent compressed' : 'sent whole');
+                    }
+                    $peer->end();
+                },
+                client: static function (Probe $probe): void {
+                    $c = $probe->connection();
+                    $probe->set($c, 'deflate', new Deflate());
+                    $c->onMessage = static function ($c, $data) use ($probe): void {
+                        $probe->see(strlen($data) . ' bytes');
+                        $c->send($data);
+                    };
+                    $c->connect();
+                },
+                seen: [
+                    'connected', 'open', '800 bytes', 'closed', 'server: offered', 'server: sent compressed',
+                ],
+                theirs: ['connected', 'open', 'closed', 'server: not offered'],
+                why: '#19',
+                reports: true
+            ),
             'the type of a message' => new Scenario(
                 server: self::answerWith(Peer::frame(Peer::BINARY, 'x')),
                 client: static function (Probe $probe): void {
@@ -700,7 +742,7 @@ final class Scenarios
                 client: static function (Probe $probe): void {
                     $c = $probe->connection();
                     $c->websocketPingInterval = 0.05;
-                    $c->pongTimeout = 0.05;
+                    $probe->set($c, 'pongTimeout', 0.05);
                     $c->connect();
                 },
                 seen: ['connected', 'open', 'error 5', 'closed', 'server: gone'],
@@ -716,7 +758,7 @@ final class Scenarios
                 client: static function (Probe $probe): void {
                     $c = $probe->connection('/', [], ['onError']);
                     $c->websocketPingInterval = 0.02;
-                    $c->pongTimeout = \INF;
+                    $probe->set($c, 'pongTimeout', \INF);
                     $c->onError = static fn ($c, $code) => $probe->see("error $code");
                     $c->onWebSocketConnect = static function ($c) use ($probe): void {
                         $c->send(str_repeat('x', self::MUCH));
@@ -1127,6 +1169,8 @@ final class Scenarios
                     'localhost:<port> localhost /path?x=1 localhost <port>  none 4',
                     '127.0.0.1:<port> localhost /path?x=1 127.0.0.1 <port> 127.0.0.1 local 4', 'open', 'closed',
                 ],
+                // Workerman's own fails if the first address is dead.
+                theirs: self::localhostIsTwo() ? [] : Scenario::SAME
             ),
             'counters' => new Scenario(
                 server: self::echoOnce(),
@@ -1336,10 +1380,7 @@ final class Scenarios
             'a server of TLS 1.3, its certificate and its name given' => new Scenario(
                 server: static function (Listener $listener): void {
                     $peer = $listener->accept();
-                    (function (): void {
-                        stream_context_set_option($this->stream, 'ssl', 'local_cert', Scenarios::certificate());
-                        @stream_socket_enable_crypto($this->stream, true, STREAM_CRYPTO_METHOD_TLSv1_3_SERVER);
-                    })->call($peer);
+                    $peer->secure(STREAM_CRYPTO_METHOD_TLSv1_3_SERVER);
                     try {
                         $peer->upgrade();
                     } catch (\RuntimeException) {
@@ -1347,7 +1388,7 @@ final class Scenarios
                     $peer->end();
                 },
                 client: static function (Probe $probe): void {
-                    $context = ['ssl' => ['cafile' => self::certificate(), 'peer_name' => 'test.example']];
+                    $context = ['ssl' => ['cafile' => Certificate::file(), 'peer_name' => 'test.example']];
                     $c = $probe->connection('/', $context, ['onConnect']);
                     $c->transport = 'ssl';
                     $c->connect();
@@ -1356,13 +1397,40 @@ final class Scenarios
                 theirs: ['closed'],
                 why: '#6'
             ),
+            'a large message with TLS' => new Scenario(
+                server: static function (Listener $listener): void {
+                    $peer = $listener->accept();
+                    $peer->secure();
+                    $peer->upgrade();
+                    $peer->text(strlen($peer->read()[1]) . ' bytes');
+                    $peer->read();
+                },
+                client: static function (Probe $probe): void {
+                    $context = ['ssl' => ['cafile' => Certificate::file(), 'peer_name' => 'test.example']];
+                    $c = $probe->isDropIn
+                        ? new class ($probe->url, $context) extends \Wsc\Workerman\AsyncTcpConnection {
+                            use CountsWrites;
+                        }
+                        : new class ($probe->url, $context) extends \Workerman\Connection\AsyncTcpConnection {
+                            use CountsWrites;
+                        };
+                    $c->transport = 'ssl';
+                    $c->onWebSocketConnect = static fn ($c) => $c->send(str_repeat('x', 2_000_000));
+                    $c->onMessage = static function ($c, $data) use ($probe): void {
+                        $probe->see($data);
+                        $probe->see($c->writes > 100 ? 'hundreds of turns' : 'few turns');
+                        $probe->finish();
+                    };
+                    $c->connect();
+                },
+                seen: ['2000000 bytes', 'few turns'],
+                theirs: ['2000000 bytes', 'hundreds of turns'],
+                why: '#26'
+            ),
             'a certificate that nobody vouches for' => new Scenario(
                 server: static function (Listener $listener): void {
                     $peer = $listener->accept();
-                    (function (): void {
-                        stream_context_set_option($this->stream, 'ssl', 'local_cert', Scenarios::certificate());
-                        @stream_socket_enable_crypto($this->stream, true, STREAM_CRYPTO_METHOD_TLS_SERVER);
-                    })->call($peer);
+                    $peer->secure();
                     $peer->end();
                 },
                 client: static function (Probe $probe): void {
@@ -1433,6 +1501,64 @@ final class Scenarios
                 why: '#15; 4 has no proxies',
                 reports: true
             ),
+            'a proxy that takes its time' => new Scenario(
+                server: static function (Listener $listener): void {
+                    $peer = $listener->accept();
+                    $peer->readRequest();
+                    // The client's loop, if it turns, makes another connection.
+                    $listener->accept();
+                    $peer->write("HTTP/1.1 200 Connection established\r\n\r\n");
+                    $peer->request = '';
+                    $peer->upgrade();
+                    $peer->end();
+                },
+                client: static function (Probe $probe): void {
+                    ini_set('default_socket_timeout', '1');
+                    $first = null;
+                    $see = static function (string $what) use ($probe, &$first): void {
+                        $probe->see($what);
+                        if ($first !== null) {
+                            $probe->finish();
+                        }
+                        $first = $what;
+                    };
+                    $c = $probe->connection('ws://example.org', [], ['onWebSocketConnect', 'onClose']);
+                    $c->proxyHttp = substr($probe->url, 5);
+                    $c->onConnect = static fn () => $see('connected');
+                    $probe->after(0.1, static function () use ($probe, $see, &$stream): void {
+                        $see('the loop turns');
+                        $stream = stream_socket_client('tcp' . substr($probe->url, 2));
+                    });
+                    $c->connect();
+                },
+                seen: ['the loop turns', 'connected'],
+                theirs: ['connected', 'the loop turns'],
+                theirsOn4: [],
+                why: '#10; 4 has no proxies'
+            ),
+            'the Host header of a message sent before connect()' => new Scenario(
+                server: static function (Listener $listener): void {
+                    $peer = $listener->accept();
+                    $peer->readRequest();
+                    $peer->write("HTTP/1.1 200 Connection established\r\n\r\n");
+                    $peer->request = '';
+                    $peer->upgrade();
+                    preg_match('/^Host.*\w/m', $peer->request, $found);
+                    $listener->report($found[0]);
+                    $peer->end();
+                },
+                client: static function (Probe $probe): void {
+                    $c = $probe->connection('ws://example.org/path');
+                    $c->proxyHttp = substr($probe->url, 5);
+                    $c->send('early');
+                    $c->connect();
+                },
+                seen: ['connected', 'open', 'closed', 'server: Host: example.org'],
+                theirs: ['connected', 'open', 'closed', 'server: Host: example.org:0'],
+                theirsOn4: [],
+                why: '#16; on 4, without proxies, it needs a server on port 80',
+                reports: true
+            ),
             'a SOCKS proxy that refuses' => new Scenario(
                 server: static function (Listener $listener): void {
                     $peer = $listener->accept();
@@ -1458,26 +1584,12 @@ final class Scenarios
     }
 
     /**
-     * @return string the file of a certificate of test.example, and its key
+     * Whether localhost is ::1 before it is 127.0.0.1, where the servers listen.
      */
-    public static function certificate(): string
+    private static function localhostIsTwo(): bool
     {
-        static $file = null;
-        if ($file === null) {
-            $key = openssl_pkey_new(['private_key_bits' => 2048]);
-            $request = openssl_csr_new(['commonName' => 'test.example'], $key);
-            openssl_x509_export(openssl_csr_sign($request, null, $key, 2, ['digest_alg' => 'sha256']), $certificate);
-            openssl_pkey_export($key, $private);
-            $file = tempnam(sys_get_temp_dir(), 'wsc');
-            file_put_contents($file, $certificate . $private);
-            $owner = getmypid();
-            register_shutdown_function(static function () use ($file, $owner): void {
-                if (getmypid() === $owner) {
-                    unlink($file);
-                }
-            });
-        }
-        return $file;
+        $addresses = socket_addrinfo_lookup('localhost', null, ['ai_socktype' => SOCK_STREAM]) ?: [];
+        return count($addresses) > 1 && socket_addrinfo_explain($addresses[0])['ai_family'] === AF_INET6;
     }
 
     /**

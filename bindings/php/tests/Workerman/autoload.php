@@ -10,4 +10,8 @@ require __DIR__ . '/../bootstrap.php';
 
 use Wsc\Tests\Workerman\Flavour;
 
-(Flavour::standIns() + Flavour::installed())[getenv('WSC_TEST_FLAVOUR')]->load();
+$flavour = (Flavour::standIns() + Flavour::installed())[getenv('WSC_TEST_FLAVOUR')];
+$flavour->load();
+if ($flavour->directory !== null) {
+    Workerman\Worker::$eventLoopClass = $flavour->eventLoop();
+}

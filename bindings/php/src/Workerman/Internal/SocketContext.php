@@ -10,7 +10,7 @@ use Wsc\Internal\NativeConnection;
 use Wsc\Status;
 
 /**
- * Takes PHP's stream context options, and Workerman's proxy properties, to the library.
+ * Takes PHP's stream context options to the library.
  *
  * What the library cannot do is refused, lest a connection be less secure than its options say. Options
  * that are not listed have no effect on a client.
@@ -43,46 +43,11 @@ final class SocketContext
     {
         $address = self::text($context, 'socket', 'bindto');
         if ($address !== '' && $address !== '0:0') {
-            $native->set('wsc_conn_set_local_address', 'socket context socket.bindto', self::c($address));
+            $native->setText('wsc_conn_set_local_address', $address, 'socket context socket.bindto');
         }
-        $native->set('wsc_conn_reset_tls', 'socket context ssl');
         if ($tls) {
             self::applyTls($native, $context);
         }
-    }
-
-    /**
-     * @param string $proxy host:port, or empty
-     * @param string $authorization the value of a header, or empty
-     *
-     * @throws WscException
-     */
-    public static function applyHttpProxy(NativeConnection $native, string $proxy, string $authorization): void
-    {
-        $native->set('wsc_conn_set_proxy', 'proxyHttp', $proxy === '' ? null : self::c("http://$proxy"));
-        if ($proxy !== '' && $authorization !== '') {
-            $native->set(
-                'wsc_conn_add_proxy_header',
-                'proxyAuthorization',
-                'Proxy-Authorization',
-                self::c($authorization)
-            );
-        }
-    }
-
-    /**
-     * @param string $proxy host:port
-     *
-     * @throws WscException
-     */
-    public static function applySocksProxy(
-        NativeConnection $native,
-        string $proxy,
-        string $user,
-        string $password
-    ): void {
-        $credentials = $user . $password === '' ? '' : \rawurlencode($user) . ':' . \rawurlencode($password) . '@';
-        $native->set('wsc_conn_set_proxy', 'proxySocks5', self::c("socks5h://$credentials$proxy"));
     }
 
     /**
@@ -94,7 +59,7 @@ final class SocketContext
     {
         $options = \is_array($context['ssl'] ?? null) ? $context['ssl'] : [];
         if (isset($options['verify_peer']) && !$options['verify_peer']) {
-            $native->set('wsc_conn_set_tls_danger_accept_anything', 'socket context ssl.verify_peer', true);
+            $native->call('wsc_conn_set_tls_danger_accept_anything', 'socket context ssl.verify_peer', true);
             unset($options['verify_peer_name'], $options['allow_self_signed']);
             unset($options['capath'], $options['verify_depth']);
         }
@@ -109,32 +74,32 @@ final class SocketContext
         $authorities = self::text($context, 'ssl', 'cafile');
         if ($authorities !== '') {
             // As in PHP, they take the place of the system's.
-            $native->set('wsc_conn_set_tls_system_roots', 'socket context ssl.cafile', false);
-            $native->set('wsc_conn_add_tls_ca_file', 'socket context ssl.cafile', self::c($authorities));
+            $native->call('wsc_conn_set_tls_system_roots', 'socket context ssl.cafile', false);
+            $native->call('wsc_conn_add_tls_ca_file', 'socket context ssl.cafile', NativeConnection::text($authorities));
         }
         $certificate = self::text($context, 'ssl', 'local_cert');
         if ($certificate !== '') {
             $key = self::text($context, 'ssl', 'local_pk');
             $passphrase = self::text($context, 'ssl', 'passphrase');
-            $native->set(
+            $native->call(
                 'wsc_conn_set_tls_identity_files',
                 'socket context ssl.local_cert',
-                self::c($certificate),
-                $key === '' ? null : self::c($key),
-                $passphrase === '' ? null : self::c($passphrase)
+                NativeConnection::text($certificate),
+                $key === '' ? null : NativeConnection::text($key),
+                $passphrase === '' ? null : NativeConnection::text($passphrase)
             );
         }
         $name = self::text($context, 'ssl', 'peer_name');
         if ($name !== '') {
-            $native->set('wsc_conn_set_tls_server_name', 'socket context ssl.peer_name', self::c($name));
-            $native->set('wsc_conn_set_tls_verify_name', 'socket context ssl.peer_name', self::c($name));
+            $native->call('wsc_conn_set_tls_server_name', 'socket context ssl.peer_name', NativeConnection::text($name));
+            $native->call('wsc_conn_set_tls_verify_name', 'socket context ssl.peer_name', NativeConnection::text($name));
         }
         if (isset($options['SNI_enabled']) && !$options['SNI_enabled']) {
-            $native->set('wsc_conn_set_tls_server_name', 'socket context ssl.SNI_enabled', '');
+            $native->call('wsc_conn_set_tls_server_name', 'socket context ssl.SNI_enabled', '');
         }
         $protocols = self::text($context, 'ssl', 'alpn_protocols');
         if ($protocols !== '') {
-            $native->set('wsc_conn_set_tls_alpn', 'socket context ssl.alpn_protocols', self::c($protocols));
+            $native->call('wsc_conn_set_tls_alpn', 'socket context ssl.alpn_protocols', NativeConnection::text($protocols));
         }
         self::applyFingerprint($native, $options['peer_fingerprint'] ?? null);
     }
@@ -155,7 +120,7 @@ final class SocketContext
                     Status::Invalid
                 );
             }
-            $native->set(
+            $native->call(
                 'wsc_conn_add_tls_pin',
                 'socket context ssl.peer_fingerprint',
                 self::PIN_CERTIFICATE,
@@ -173,13 +138,5 @@ final class SocketContext
         $options = $context[$wrapper] ?? null;
         $value = \is_array($options) ? $options[$name] ?? '' : '';
         return \is_scalar($value) || $value instanceof \Stringable ? (string) $value : '';
-    }
-
-    /**
-     * C would cut the string at a NUL.
-     */
-    private static function c(string $text): string
-    {
-        return \strtr($text, "\0", "\n");
     }
 }
