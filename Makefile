@@ -33,6 +33,7 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
 .PHONY: all built help demo demo-c install uninstall stage examples deb abi-check test test-interop \
+	bench bench-quick bench-curves bench-micro bench-deflate bench-setup setup-bench \
 	setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb \
 	setup-interop \
 	test-format test-lint test-rust test-install test-cinstall test-packages test-deb test-abi \
@@ -42,7 +43,7 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 all: setup-build ## build the library in target/release
 	$(CARGO) rustc --locked --release --lib --crate-type cdylib,staticlib
 
-setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb setup-interop:
+setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb setup-interop setup-bench:
 	@scripts/setup $(@:setup-%=%)
 
 help: ## list the targets
@@ -115,6 +116,7 @@ test: ## run every check and every test
 
 test-format: setup-build setup-test
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path bench/Cargo.toml
 
 test-lint: setup-build setup-test
 	$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -168,3 +170,41 @@ test-go: setup-go setup-test stage
 
 test-python: setup-python all
 	cd bindings/python && WSC_LIBRARY=$(RELEASE)/libwsc.so $(PYTHON) -m pytest -q -rs
+
+# What is measured, and how: see docs/performance.md.
+ROUNDS    ?= 5
+WORKLOADS ?=
+CURVES    ?=
+CLIENTS   ?=
+OUT       ?= $(TARGET)/bench
+
+# A run over everything renews the document.
+BENCH_DOCUMENT = $(if $(strip $(WORKLOADS)$(CURVES)$(CLIENTS)),,--document docs/performance.md)
+BENCH = $(MAKE) --no-print-directory bench-setup && python3 bench/run.py
+
+# The clients of the curves: one of each language, and its best peers.
+CURVE_CLIENTS = floor libwsc-thread libwsc-poll libwsc-go libwsc-php tungstenite beast-async libwebsockets \
+	gorilla workerman websockets-asyncio ws
+
+bench-setup: setup-bench stage
+	-@scripts/setup peers
+
+bench: ## measure libwsc, its peers and the floors (ROUNDS= WORKLOADS= CLIENTS= OUT=)
+	@$(BENCH) suite --target $(TARGET) --out $(OUT) --rounds $(ROUNDS) $(BENCH_DOCUMENT) \
+		--workloads '$(WORKLOADS)' --clients '$(CLIENTS)'
+
+bench-quick: ## the same in a few minutes, for a first look
+	@$(BENCH) suite --target $(TARGET) --out $(OUT) --rounds 3 --seconds 0.05 \
+		--workloads '$(or $(WORKLOADS),rtt-64 flood-64 flood-1k send-64 echo-1m fan-1000-burst tls-rtt-64)' \
+		--clients '$(CLIENTS)'
+
+bench-curves: ## cost against message size, connections and queue depth (CURVES= ROUNDS= CLIENTS=)
+	@$(BENCH) curves --target $(TARGET) --out $(OUT) --rounds $(ROUNDS) --seconds 0.1 $(BENCH_DOCUMENT) \
+		--curves '$(CURVES)' --clients '$(or $(CLIENTS),$(CURVE_CLIENTS))'
+
+bench-micro: setup-build ## measure masking, UTF-8, parsing and compression against memcpy
+	$(CARGO) bench --locked
+
+bench-deflate: setup-bench ## compare what could do the compression
+	@python3 bench/run.py messages --target $(TARGET) --out $(OUT)
+	@$(MAKE) --silent --no-print-directory -C bench deflate TARGET=$(TARGET) OUT=$(OUT)

@@ -29,3 +29,11 @@ mod sys;
 mod transport;
 
 pub use connect::tls;
+
+/// The inner parts that `benches/` measures. They may change at any time.
+#[doc(hidden)]
+pub mod parts {
+    pub use crate::deflate::{Agreement, Deflater};
+    pub use crate::reader::Reader;
+    pub use crate::send_queue::append_frame;
+}

@@ -35,7 +35,10 @@ fn documents() -> Vec<Document> {
         root().join("CHANGELOG.md"),
     ];
     for entry in fs::read_dir(root().join("docs")).expect("docs") {
-        paths.push(entry.expect("an entry of docs").path());
+        let path = entry.expect("an entry of docs").path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            paths.push(path);
+        }
     }
     for entry in fs::read_dir(root().join("bindings")).expect("bindings") {
         let readme = entry

@@ -1,0 +1,3 @@
+module libwsc/bench
+
+go 1.19

@@ -1,0 +1,35 @@
+// libwsc through its Go package.
+package main
+
+import (
+	"context"
+
+	"libwsc/bench"
+	"libwsc/wsc"
+)
+
+type conn struct {
+	*wsc.Conn
+	messageType wsc.MessageType
+}
+
+func (c conn) Receive() ([]byte, error) {
+	_, message, err := c.Read(context.Background())
+	return message, err
+}
+
+func (c conn) Send(payload []byte) error {
+	return c.Write(context.Background(), c.messageType, payload)
+}
+
+func main() {
+	bench.Run(func(b *bench.Bench) (bench.Conn, error) {
+		options := &wsc.DialOptions{Compression: b.Deflate}
+		messageType := wsc.Binary
+		if b.Deflate {
+			messageType = wsc.Text
+		}
+		c, _, err := wsc.Dial(context.Background(), b.URL, options)
+		return conn{c, messageType}, err
+	})
+}
