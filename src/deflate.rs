@@ -199,8 +199,8 @@ impl Inflater {
         }
     }
 
-    /// Appends up to `room` bytes to `out`. Tells whether the input is used up
-    /// and all that comes of it is out.
+    /// Appends to `out`: as much as it has room for, which is `room` bytes at least.
+    /// Tells whether the input is used up and all that comes of it is out.
     pub fn inflate(
         &mut self,
         input: &mut &[u8],
@@ -211,14 +211,13 @@ impl Inflater {
         let context = self
             .context
             .get_or_insert_with(|| Decompress::new_with_window_bits(false, window_bits));
-        let start = out.len();
-        out.resize(start + room, 0);
-        let (total_in, total_out) = (context.total_in(), context.total_out());
-        let result = context.decompress(input, &mut out[start..], FlushDecompress::Sync);
+        out.reserve(room);
+        let (start, room) = (out.len(), out.capacity() - out.len());
+        let total_in = context.total_in();
+        let result = context.decompress_vec(input, out, FlushDecompress::Sync);
         let read = (context.total_in() - total_in) as usize;
-        let written = (context.total_out() - total_out) as usize;
+        let written = out.len() - start;
         *input = &input[read..];
-        out.truncate(start + written);
         match result {
             // A block with BFINAL set ends its stream, not the message (RFC 7692 §7.2.3.4).
             Ok(flate2::Status::StreamEnd) => {
