@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use mio::Token;
 
@@ -505,7 +505,7 @@ impl Inner {
                 reconnect::hint_for_code(end.code)
             }
         };
-        report.retry_after = reconnect::retry_after(&report.head);
+        report.retry_after = reconnect::retry_after(&report.head, SystemTime::now());
         if self.unwanted || end.status == Status::Panic {
             return None;
         }
