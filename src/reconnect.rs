@@ -126,7 +126,9 @@ pub fn retry_after(head: &[u8], now: SystemTime) -> Option<Duration> {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {
             let from = date("Date").unwrap_or(now);
-            date("Retry-After")?.duration_since(from).unwrap_or_default()
+            date("Retry-After")?
+                .duration_since(from)
+                .unwrap_or_default()
         }
     };
     Some(wait.min(MAX_RETRY_AFTER))

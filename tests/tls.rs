@@ -259,6 +259,67 @@ fn each_bad_certificate_has_a_status_and_a_sentence() {
 }
 
 #[test]
+fn revoked_certificates_are_refused_where_lists_are_given() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let (server, other) = (authority.server(), authority.server());
+        let lists = authority.revoke(&[&other.certificate], 1);
+        let der = openssl::x509::X509Crl::from_pem(&lists).unwrap();
+        let der = der.to_der().unwrap();
+        for lists in [&lists, &der] {
+            let scripts = serve(server.acceptor(), echo);
+            let client = trusting(&authority, &scripts.secure_url());
+            client.set_tls(|tls| tls.add_crl(lists)).unwrap();
+            open(&client);
+            close(&client);
+        }
+        let stranger = Identity::authority_named("Stranger");
+        let impostor = Identity::authority();
+        let revoked = [&server.certificate, &other.certificate];
+        for (lists, status, words) in [
+            (
+                authority.revoke(&revoked, 1),
+                Status::CertificateRevoked,
+                "was revoked",
+            ),
+            (
+                [lists, authority.revoke(&revoked, -1)].concat(),
+                Status::CertificateRevoked,
+                "was revoked",
+            ),
+            (
+                authority.revoke(&[&other.certificate], -1),
+                Status::Certificate,
+                "out of date",
+            ),
+            (
+                stranger.revoke(&[&other.certificate], 1),
+                Status::Certificate,
+                "no list of its issuer",
+            ),
+            (
+                impostor.revoke(&[&other.certificate], 1),
+                Status::Certificate,
+                "not signed",
+            ),
+        ] {
+            let failure = failure(&server, &authority, |client| {
+                client.set_tls(|tls| tls.add_crl(&lists)).unwrap();
+            });
+            assert_eq!(failure.status, status, "{}", failure.text);
+            assert!(failure.text.contains(words), "{}", failure.text);
+        }
+        let client = trusting(&authority, "wss://127.0.0.1:9/");
+        let good = authority.revoke(&revoked, 1);
+        let cut = [&good[..], &good[..good.len() / 2]].concat();
+        for garbage in [&b""[..], b"garbage", &authority.pem(), &cut] {
+            let added = client.set_tls(|tls| tls.add_crl(garbage));
+            assert_eq!(added, Err(Status::Pem));
+        }
+    });
+}
+
+#[test]
 fn the_system_trusts_no_test_authority() {
     bounded(|| {
         let authority = Identity::authority();

@@ -187,7 +187,7 @@ pub fn register(socket: Socket, registry: &Registry, token: Token) -> io::Result
 }
 
 fn set_options(socket: &Socket, options: &SocketOptions, address: &SockAddr) -> io::Result<()> {
-    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_nodelay(options.nodelay)?;
     if let Some(interface) = &options.interface {
         socket.bind_device(Some(interface.as_bytes()))?;
     }
