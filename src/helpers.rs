@@ -1,34 +1,54 @@
 //! Threads for work that may block: name resolution and loading the trust
 //! store. Started when needed, few, and gone when idle.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use socket2::SockAddr;
+
+use crate::error::Failure;
 use crate::sys;
 
-/// Threads with work that somebody waits for; further jobs wait, under the deadline
-/// of their attempt.
+/// Jobs that somebody waits for and that run at the same time; further ones wait, under
+/// the deadline of their attempt.
 const MAX_BUSY: usize = 8;
-/// Look-ups that nobody waits for any more hold a thread until the resolver gives up,
-/// and must not keep the next attempt from its own. With this many the pool is full.
+/// Look-ups that nobody waits for any more hold their thread until the resolver gives
+/// up, and must not keep other attempts from theirs. With this many the pool is full.
 const MAX_THREADS: usize = 64;
 /// A thread without work ends after this time.
 const LINGER: Duration = Duration::from_secs(2);
+/// Who asks for a name while a look-up of it is on its way waits for that one, unless it
+/// is older than this: what it asked may have been lost.
+const SHARED_FOR: Duration = Duration::from_secs(5);
 
-struct Job {
-    is_wanted: Arc<AtomicBool>,
-    run: Box<dyn FnOnce() + Send>,
-}
+/// A host and its port.
+pub type Name = (String, u16);
+pub type Addresses = Result<Vec<SockAddr>, Failure>;
+
+type Work = Box<dyn FnOnce() + Send>;
+type Then = Box<dyn FnOnce(Addresses) + Send>;
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Job>,
-    /// For each running job, whether it is still wanted.
-    running: Vec<Arc<AtomicBool>>,
+    /// Counts jobs and those who wait.
+    last_id: u64,
+    waiting: VecDeque<(u64, Work)>,
+    running: Vec<u64>,
+    /// How many wait for a job, while it waits or runs.
+    claims: HashMap<u64, usize>,
+    /// The look-ups among the jobs.
+    lookups: HashMap<u64, Lookup>,
     threads: usize,
     idle: usize,
+}
+
+struct Lookup {
+    name: Name,
+    began: Instant,
+    waiters: BTreeMap<u64, Then>,
 }
 
 /// A pool of helper threads. Nobody joins them: a look-up cannot be cancelled,
@@ -39,47 +59,92 @@ pub struct Helpers {
     work: Condvar,
 }
 
-/// A job's claim to a thread. Once it is dropped the job does not start, and the
-/// thread of one that runs is not counted.
+/// A claim to a job's result. Without any the job does not start, and one that runs is
+/// not counted.
 pub struct Ticket {
-    is_wanted: Arc<AtomicBool>,
     pool: Arc<Helpers>,
+    job: u64,
+    waiter: u64,
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.is_wanted.store(false, Ordering::SeqCst);
+        // Dropped after the lock.
+        let _unwanted = self.pool.lock().withdraw(self.job, self.waiter);
         // What waits may have its turn now. Without a further thread it goes on waiting.
         let _ = self.pool.staff(&mut self.pool.lock());
     }
 }
 
 impl Helpers {
-    /// Runs `job` on a helper thread, for as long as the ticket is held.
-    pub fn run(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) -> std::io::Result<Ticket> {
-        let is_wanted = Arc::new(AtomicBool::new(true));
+    /// Runs `work` on a helper thread, for as long as the ticket is held.
+    pub fn run(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) -> io::Result<Ticket> {
         let mut queue = self.lock();
-        queue.waiting.push_back(Job {
-            is_wanted: Arc::clone(&is_wanted),
-            run: Box::new(job),
-        });
-        let staffed = self.staff(&mut queue);
-        // Else another thread will come to it.
+        let job = queue.next_id();
+        self.push(&mut queue, job, Box::new(work))?;
+        Ok(self.ticket(job, 0))
+    }
+
+    /// Asks `resolve` for the addresses of `name` on a helper thread, or waits for a
+    /// look-up that does so already.
+    pub fn look_up(
+        self: &Arc<Self>,
+        name: Name,
+        resolve: fn(&Name) -> Addresses,
+        then: impl FnOnce(Addresses) + Send + 'static,
+    ) -> io::Result<Ticket> {
+        let mut queue = self.lock();
+        let waiter = queue.next_id();
+        if let Some(job) = queue.shared_lookup(&name) {
+            queue.join(job, waiter, Box::new(then));
+            return Ok(self.ticket(job, waiter));
+        }
+        let job = queue.next_id();
+        let (pool, asked) = (Arc::clone(self), name.clone());
+        let work = move || {
+            let addresses = resolve(&asked);
+            let lookup = pool.lock().lookups.remove(&job);
+            let waiters = lookup.map(|lookup| lookup.waiters).unwrap_or_default();
+            for then in waiters.into_values() {
+                let addresses = addresses.clone();
+                let _ = catch_unwind(AssertUnwindSafe(|| then(addresses)));
+            }
+        };
+        self.push(&mut queue, job, Box::new(work))?;
+        let then: Then = Box::new(then);
+        let lookup = Lookup {
+            name,
+            began: Instant::now(),
+            waiters: BTreeMap::from([(waiter, then)]),
+        };
+        queue.lookups.insert(job, lookup);
+        Ok(self.ticket(job, waiter))
+    }
+
+    fn ticket(self: &Arc<Self>, job: u64, waiter: u64) -> Ticket {
+        Ticket {
+            pool: Arc::clone(self),
+            job,
+            waiter,
+        }
+    }
+
+    /// Queues a job that one waits for.
+    fn push(self: &Arc<Self>, queue: &mut Queue, job: u64, work: Work) -> io::Result<()> {
+        queue.waiting.push_back((job, work));
+        let staffed = self.staff(queue);
         if queue.threads == 0 {
             queue.waiting.pop_back();
-            staffed?;
+            return staffed;
         }
-        drop(queue);
-        Ok(Ticket {
-            is_wanted,
-            pool: Arc::clone(self),
-        })
+        // Without a further thread another one will come to it.
+        queue.claims.insert(job, 1);
+        Ok(())
     }
 
     /// Wakes or starts a thread, if there is a job that may begin.
-    fn staff(self: &Arc<Self>, queue: &mut Queue) -> std::io::Result<()> {
-        queue.waiting.retain(|job| is_wanted(&job.is_wanted));
-        if queue.waiting.is_empty() || !queue.may_begin() {
+    fn staff(self: &Arc<Self>, queue: &mut Queue) -> io::Result<()> {
+        if !queue.has_next() {
             return Ok(());
         }
         if queue.idle >= queue.waiting.len() || queue.threads == MAX_THREADS {
@@ -92,18 +157,16 @@ impl Helpers {
         Ok(())
     }
 
-    fn serve(self: &Arc<Self>) {
+    fn serve(&self) {
         let mut queue = self.lock();
         loop {
-            if let Some(job) = queue.next() {
-                queue.running.push(Arc::clone(&job.is_wanted));
+            if let Some((job, work)) = queue.next() {
+                queue.running.push(job);
                 drop(queue);
                 // A panic in a job is the job's failure, not the pool's.
-                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job.run));
+                let _ = catch_unwind(AssertUnwindSafe(work));
                 queue = self.lock();
-                queue
-                    .running
-                    .retain(|other| !Arc::ptr_eq(other, &job.is_wanted));
+                queue.finished(job);
                 continue;
             }
             queue.idle += 1;
@@ -126,27 +189,62 @@ impl Helpers {
 }
 
 impl Queue {
-    /// Whether one more job may run.
-    fn may_begin(&self) -> bool {
-        let busy = self.running.iter().filter(|job| is_wanted(job)).count();
-        busy < MAX_BUSY
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
     }
 
+    /// Whether there is a job that may begin.
     fn has_next(&self) -> bool {
-        !self.waiting.is_empty() && self.may_begin()
+        let is_claimed = |job: &&u64| self.claims.get(job).is_some_and(|claims| *claims > 0);
+        let busy = self.running.iter().filter(is_claimed).count();
+        !self.waiting.is_empty() && busy < MAX_BUSY
     }
 
-    fn next(&mut self) -> Option<Job> {
-        self.waiting.retain(|job| is_wanted(&job.is_wanted));
-        match self.may_begin() {
+    fn next(&mut self) -> Option<(u64, Work)> {
+        match self.has_next() {
             true => self.waiting.pop_front(),
             false => None,
         }
     }
-}
 
-fn is_wanted(mark: &AtomicBool) -> bool {
-    mark.load(Ordering::SeqCst)
+    fn shared_lookup(&self, name: &Name) -> Option<u64> {
+        let mut lookups = self.lookups.iter();
+        let is_shared =
+            |lookup: &Lookup| lookup.name == *name && lookup.began.elapsed() < SHARED_FOR;
+        let found = lookups.find(|(_, lookup)| is_shared(lookup));
+        found.map(|(job, _)| *job)
+    }
+
+    fn join(&mut self, job: u64, waiter: u64, then: Then) {
+        if let Some(lookup) = self.lookups.get_mut(&job) {
+            lookup.waiters.insert(waiter, then);
+            *self.claims.entry(job).or_default() += 1;
+        }
+    }
+
+    /// Takes one claim back; returns what nobody waits for any more.
+    fn withdraw(&mut self, job: u64, waiter: u64) -> (Option<Then>, Option<Work>) {
+        let lookup = self.lookups.get_mut(&job);
+        let then = lookup.and_then(|lookup| lookup.waiters.remove(&waiter));
+        if let Some(claims) = self.claims.get_mut(&job) {
+            *claims = claims.saturating_sub(1);
+        }
+        let is_claimed = self.claims.get(&job).is_none_or(|claims| *claims > 0);
+        let place = self.waiting.iter().position(|(other, _)| *other == job);
+        let unstarted = place.filter(|_| !is_claimed);
+        let unstarted = unstarted.and_then(|place| self.waiting.remove(place));
+        if unstarted.is_some() {
+            self.finished(job);
+        }
+        (then, unstarted.map(|(_, work)| work))
+    }
+
+    fn finished(&mut self, job: u64) {
+        self.running.retain(|other| *other != job);
+        self.claims.remove(&job);
+        self.lookups.remove(&job);
+    }
 }
 
 #[cfg(test)]
@@ -199,11 +297,46 @@ mod tests {
             drop(ticket);
             gates.push(let_go);
         }
-        let _last = stuck(&pool, &began, MAX_THREADS);
+        let last = stuck(&pool, &began, MAX_THREADS);
         assert_eq!(pool.lock().threads, MAX_THREADS);
         assert!(begins.try_recv().is_err());
         gates.pop();
         assert_eq!(begins.recv_timeout(DEADLINE), Ok(MAX_THREADS));
+        drop((gates, last));
+    }
+
+    #[test]
+    fn who_asks_for_the_same_name_waits_for_the_same_answer() {
+        static ASKED: Mutex<Vec<Name>> = Mutex::new(Vec::new());
+        static GATE: Mutex<()> = Mutex::new(());
+        let pool = Arc::<Helpers>::default();
+        let (told, tells) = channel();
+        let look_up = |name: &str, number: usize| {
+            let told = told.clone();
+            let resolve = |name: &Name| {
+                ASKED.lock().unwrap().push(name.clone());
+                drop(GATE.lock().unwrap());
+                Ok(Vec::new())
+            };
+            let then = move |addresses: Addresses| told.send((number, addresses)).unwrap();
+            pool.look_up((name.into(), 80), resolve, then).unwrap()
+        };
+        let closed = GATE.lock().unwrap();
+        // Nobody waits for it in between, and the fourth asks for something else.
+        drop(look_up("one", 1));
+        let _second = look_up("one", 2);
+        drop(look_up("one", 3));
+        let _fourth = look_up("two", 4);
+        let _fifth = look_up("one", 5);
+        drop(closed);
+        let mut answered: Vec<usize> = (0..3)
+            .map(|_| tells.recv_timeout(DEADLINE).unwrap().0)
+            .collect();
+        answered.sort_unstable();
+        assert_eq!(answered, [2, 4, 5]);
+        assert!(ASKED.lock().unwrap().len() <= 3, "{ASKED:?}");
+        let _late = look_up("one", 6);
+        assert_eq!(tells.recv_timeout(DEADLINE).unwrap().0, 6);
     }
 
     #[test]

@@ -342,3 +342,46 @@ impl Read for Transport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn what_tls_leaves_unread_comes_first_with_and_without_a_buffer() {
+        let (own, mut peer) = UnixStream::pair().unwrap();
+        own.set_nonblocking(true).unwrap();
+        let socket = TcpStream::from_std(OwnedFd::from(own).into());
+        let mut wire = Wire::new(Transport::Plain(socket));
+        let mut buffers = Buffers::new();
+        let mut bytes = [0; 4];
+        peer.write_all(b"0123456789").unwrap();
+        wire.lend(&mut buffers.wire, &mut buffers.outer);
+        assert_eq!(wire.read(&mut bytes).unwrap(), 4);
+        assert_eq!(
+            wire.known(),
+            Received::Drained,
+            "it would be tried for ever"
+        );
+        wire.reclaim(&mut buffers.wire, &mut buffers.outer);
+        assert_eq!(buffers.wire.len(), WIRE_BUFFER);
+        assert_eq!(wire.spilled, b"456789");
+
+        assert_eq!(wire.read(&mut bytes).unwrap(), 4);
+        assert_eq!(&bytes, b"4567");
+
+        peer.write_all(b"ab").unwrap();
+        wire.lend(&mut buffers.wire, &mut buffers.outer);
+        assert_eq!(wire.read(&mut bytes).unwrap(), 2);
+        assert_eq!(&bytes[..2], b"89");
+        assert_eq!(wire.read(&mut bytes).unwrap(), 2);
+        assert_eq!(&bytes[..2], b"ab");
+        let empty = wire.read(&mut bytes).unwrap_err();
+        assert_eq!(empty.kind(), ErrorKind::WouldBlock);
+        assert_eq!(wire.known(), Received::Short);
+        wire.reclaim(&mut buffers.wire, &mut buffers.outer);
+        assert_eq!(wire.spilled.capacity(), 0);
+    }
+}

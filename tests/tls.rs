@@ -9,7 +9,7 @@ use std::time::Duration;
 use openssl::ssl::{SslAcceptor, SslVerifyMode, SslVersion};
 use openssl::symm::Cipher;
 use support::tls::{Identity, Subject};
-use support::{Client, Drive, Failure, Frame, Peer, Scripts, Server, bounded, op};
+use support::{Client, Drive, Failure, Frame, Gate, Peer, Scripts, Server, bounded, op};
 use wsc::error::{Phase, Status};
 use wsc::event::EventType;
 use wsc::tls::{PinType, TlsVersion};
@@ -106,6 +106,46 @@ fn records_arrive_in_pieces() {
             }
             close(&client);
             scripts.finish();
+        }
+    });
+}
+
+#[test]
+fn a_key_update_on_a_full_socket_loses_nothing() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let acceptor = authority.server().acceptor_for(SslVersion::TLS1_3);
+        let (is_stuck, is_sent, has_read) = (Gate::default(), Gate::default(), Gate::default());
+        let gates = (is_stuck.clone(), is_sent.clone(), has_read.clone());
+        let scripts = serve(acceptor, move |mut peer| {
+            peer.accept();
+            gates.0.wait();
+            peer.request_key_update();
+            peer.send_all(&[Frame::text("behind"), Frame::text("the update")]);
+            gates.1.open();
+            gates.2.wait();
+            assert_eq!(peer.frame().payload.len(), 8 << 20);
+            assert_eq!(peer.text(), "last");
+            peer.send(&Frame::text("end"));
+            peer.until_gone();
+        });
+        let client = trusting(&authority, &scripts.secure_url());
+        client.host.event_loop.set_standby_grace(None).unwrap();
+        client.set_send_queue_limit(16 << 20).unwrap();
+        open(&client);
+        client.send_binary(&vec![0; 8 << 20]).unwrap();
+        client.send_text(b"last").unwrap();
+        let mut queued = 0;
+        client.until("the socket is full", || {
+            std::mem::replace(&mut queued, client.buffered_amount()) == client.buffered_amount()
+        });
+        assert_ne!(queued, 0);
+        is_stuck.open();
+        is_sent.wait();
+        client.host.turn(Duration::ZERO);
+        has_read.open();
+        for text in ["behind", "the update", "end"] {
+            assert_eq!(client.text(), text);
         }
     });
 }

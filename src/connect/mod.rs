@@ -21,7 +21,7 @@ use socket2::SockAddr;
 
 use crate::config::{Config, Host, Proxy, Url, expiry};
 use crate::error::{Failure, Phase, Status};
-use crate::helpers::{Helpers, Ticket};
+use crate::helpers::{Addresses, Helpers, Ticket};
 use crate::report::Report;
 use crate::send_queue::Sink;
 use crate::session::Counters;
@@ -306,6 +306,10 @@ impl Connecting {
             (Phase::Proxy, Failure::new(status, text))
         })?;
         let in_dns = |failure| (Phase::Dns, failure);
+        let no_thread = |error: std::io::Error| {
+            let text = format!("no helper thread: {error}");
+            in_dns(Failure::new(Status::System, text))
+        };
         let hop = match self.handed {
             Some(_) => None,
             None => Some(Hop::first(config, self.proxy.as_ref()).map_err(in_dns)?),
@@ -325,10 +329,9 @@ impl Connecting {
         };
         let lacks_server = server_secure && connectors.server.is_none();
         let lacks_proxy = proxy_secure && connectors.proxy.is_none();
-        let asks = matches!(hop, Some(Hop::Name(..)));
         let shared = Arc::clone(turn.connectors);
-        let work = move || {
-            let addresses = hop.map_or(Ok(Vec::new()), Hop::resolve).map_err(in_dns)?;
+        let finish = move |addresses: Addresses| {
+            let addresses = addresses.map_err(in_dns)?;
             let mut connectors = connectors;
             if lacks_server {
                 let built = shared.build(&settings);
@@ -343,15 +346,21 @@ impl Connecting {
                 connectors,
             })
         };
-        if !(asks || lacks_server || lacks_proxy) {
-            return Ok(Step::Prepared(work()));
-        }
         let done = Arc::clone(&self.on_prepared);
-        let ticket = turn.helpers.run(move || done(work()));
-        let refused = |error: std::io::Error| Failure::new(Status::System, error.to_string());
-        Ok(Step::Preparing(
-            ticket.map_err(|error| in_dns(refused(error)))?,
-        ))
+        let addresses = match hop {
+            Some(Hop::Name(name)) => {
+                let then = move |addresses| done(finish(addresses));
+                let ticket = turn.helpers.look_up(name, dns::resolve, then);
+                return Ok(Step::Preparing(ticket.map_err(no_thread)?));
+            }
+            Some(Hop::Known(address)) => vec![address],
+            None => Vec::new(),
+        };
+        if !(lacks_server || lacks_proxy) {
+            return Ok(Step::Prepared(finish(Ok(addresses))));
+        }
+        let ticket = turn.helpers.run(move || done(finish(Ok(addresses))));
+        Ok(Step::Preparing(ticket.map_err(no_thread)?))
     }
 
     fn enter(&mut self, phase: Phase, now: Instant, report: &mut Report) {

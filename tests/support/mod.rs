@@ -21,6 +21,7 @@
 mod client;
 mod deflate;
 mod frame;
+pub mod namespace;
 mod os;
 pub mod programs;
 mod server;
