@@ -3,13 +3,16 @@
 
 mod support;
 
+use std::io::{Read, Write};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use openssl::ssl::{SslAcceptor, SslVerifyMode, SslVersion};
 use openssl::symm::Cipher;
 use support::tls::{Identity, Subject};
-use support::{Client, Drive, Failure, Frame, Gate, Peer, Scripts, Server, bounded, op};
+use support::{
+    Client, Drive, Failure, Frame, Gate, Host, Peer, SHORT, Scripts, Server, bounded, op,
+};
 use wsc::error::{Phase, Status};
 use wsc::event::EventType;
 use wsc::tls::{PinType, TlsVersion};
@@ -569,6 +572,68 @@ fn alpn_is_offered_and_told() {
         open(&client);
         assert_eq!(client.report().unwrap().alpn, b"http/1.1");
         close(&client);
+    });
+}
+
+/// A server's socket that sends so many bytes and no more.
+struct Stalling(std::net::TcpStream, usize);
+
+impl Read for Stalling {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for Stalling {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let count = self.0.write(&bytes[..bytes.len().min(self.1)])?;
+        self.1 -= count;
+        // What is held back is kept for ever.
+        Ok(if self.1 == 0 { bytes.len() } else { count })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_handshake_that_stalls_at_any_byte_ends_at_its_deadline() {
+    bounded(|| {
+        // Together less than any flight of the server: its certificate alone has more.
+        const COUNT: usize = 100;
+        const STEP: usize = 3;
+        for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
+            let authority = Identity::authority();
+            let acceptor = authority.server().acceptor_for(version);
+            let scripts = Server::listen().serve(move |peer| {
+                let stream = Stalling(peer.stream().try_clone().unwrap(), peer.index * STEP);
+                assert!(acceptor.accept(stream).is_err(), "the handshake was done");
+            });
+            let host = Host::new(Drive::Poll);
+            let failures = host.failures(COUNT, |_| {
+                let connection = host.connection(&scripts.secure_url());
+                connection
+                    .set_tls(|tls| {
+                        tls.system_roots = false;
+                        tls.add_ca(&authority.pem())
+                    })
+                    .unwrap();
+                connection
+                    .set_phase_timeout(Phase::Tls, Some(SHORT))
+                    .unwrap();
+                connection.connect().unwrap();
+                connection
+            });
+            for failure in failures {
+                assert_eq!(
+                    (failure.status, failure.phase),
+                    (Status::Timeout, Phase::Tls),
+                    "{}",
+                    failure.text
+                );
+            }
+        }
     });
 }
 

@@ -278,6 +278,10 @@ impl Peer {
         assert_eq!(unsafe { SSL_key_update(session, REQUESTED) }, 1);
     }
 
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
     /// The client's end of the connection.
     pub fn client_address(&self) -> SocketAddr {
         self.stream.peer_addr().unwrap()
@@ -532,6 +536,11 @@ impl Peer {
     /// Whether the client sends something more before it goes.
     pub fn says_more(&mut self) -> bool {
         self.read_more() || !self.input.is_empty()
+    }
+
+    /// Drops what was read and not taken.
+    pub fn forget_input(&mut self) {
+        self.input.clear();
     }
 
     /// Reads and drops everything until the client has ended the connection.
