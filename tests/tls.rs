@@ -11,7 +11,7 @@ use openssl::ssl::{SslAcceptor, SslVerifyMode, SslVersion};
 use openssl::symm::Cipher;
 use support::tls::{Identity, Subject};
 use support::{
-    Client, Drive, Failure, Frame, Gate, Host, Peer, SHORT, Scripts, Server, bounded, op,
+    Client, Drive, Failure, Frame, Gate, Host, Peer, SHORT, Scripts, Server, bounded, op, traced,
 };
 use wsc::error::{Phase, Status};
 use wsc::event::EventType;
@@ -110,6 +110,47 @@ fn records_arrive_in_pieces() {
             close(&client);
             scripts.finish();
         }
+    });
+}
+
+const LARGE: usize = 8 << 20;
+
+#[test]
+fn a_record_is_less_than_one_system_call() {
+    let test = || {
+        let authority = Identity::authority();
+        let scripts = serve(authority.server().acceptor(), |mut peer| {
+            peer.accept();
+            peer.send(&Frame::binary(vec![0; LARGE]));
+            peer.until_gone();
+        });
+        let client = trusting(&authority, &scripts.secure_url());
+        open(&client);
+        assert_eq!(client.message().1.len(), LARGE);
+    };
+    let name = "a_record_is_less_than_one_system_call";
+    traced(name, "recvfrom", test, |trace| {
+        // The client's socket is the one from which most came.
+        let mut sockets = std::collections::BTreeMap::<&str, (usize, usize)>::new();
+        for line in trace.lines() {
+            let (Some((_, call)), Some((_, result))) =
+                (line.split_once("recvfrom("), line.rsplit_once("= "))
+            else {
+                continue;
+            };
+            let socket = sockets.entry(call.split(',').next().unwrap()).or_default();
+            let count = result.split(' ').next().unwrap().parse().unwrap_or(0);
+            *socket = (socket.0 + count, socket.1 + 1);
+        }
+        let (bytes, calls) = sockets.into_values().max().unwrap();
+        assert!(bytes > LARGE, "{bytes} bytes were read: {trace}");
+        let records = LARGE / (16 << 10);
+        // Read one by one, each takes two: its header, and the rest. Where the server is
+        // slow, each comes alone and takes one.
+        assert!(
+            calls < records * 3 / 2,
+            "{calls} calls for {records} records"
+        );
     });
 }
 

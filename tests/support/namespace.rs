@@ -1,9 +1,8 @@
 //! Tests in a network of their own, whose links lose packets.
 
-use std::io::Write;
 use std::process::{Command, Output};
 
-use super::bounded;
+use super::{bounded, skip};
 
 /// Between both names of a pair nothing answers: packets to these networks are lost.
 const DEAD_LINK: &str = "
@@ -32,11 +31,7 @@ pub fn apart(name: &str, files: Files<'_>, test: impl FnOnce() + Send + 'static)
     let probe = format!("{DEAD_LINK}\nmount --bind /etc/hosts /etc/hosts");
     let probe = unshare(&probe).output().unwrap();
     if !probe.status.success() {
-        let why = text(&probe.stderr);
-        // Past the harness, which would keep it to itself.
-        let line = format!("{name} skipped: no namespaces here: {}\n", why.trim());
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
-        return;
+        return skip(name, "no namespaces here", &probe);
     }
     let output = unshare(&format!("{DEAD_LINK}\nexec \"$@\""))
         .arg("sh")
