@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use socket2::SockAddr;
@@ -33,16 +34,18 @@ type Then = Box<dyn FnOnce(Addresses) + Send>;
 
 #[derive(Default)]
 struct Queue {
-    /// Counts jobs and those who wait.
+    /// Counts jobs, those who wait, and threads.
     last_id: u64,
     waiting: VecDeque<(u64, Work)>,
-    running: Vec<u64>,
+    /// Jobs and their threads.
+    running: Vec<(u64, u64)>,
     /// How many wait for a job, while it waits or runs.
     claims: HashMap<u64, usize>,
     /// The look-ups among the jobs.
     lookups: HashMap<u64, Lookup>,
-    threads: usize,
+    threads: HashMap<u64, JoinHandle<()>>,
     idle: usize,
+    is_closed: bool,
 }
 
 struct Lookup {
@@ -51,8 +54,8 @@ struct Lookup {
     waiters: BTreeMap<u64, Then>,
 }
 
-/// A pool of helper threads. Nobody joins them: a look-up cannot be cancelled,
-/// and freeing a loop must not wait for one.
+/// A pool of helper threads. Those at work are not joined: a look-up cannot be
+/// cancelled, and freeing a loop must not wait for one.
 #[derive(Default)]
 pub struct Helpers {
     queue: Mutex<Queue>,
@@ -121,6 +124,25 @@ impl Helpers {
         Ok(self.ticket(job, waiter))
     }
 
+    /// Takes no more work, and ends the threads that have none.
+    pub fn close(&self) {
+        let (unstarted, idle) = {
+            let mut queue = self.lock();
+            queue.is_closed = true;
+            let unstarted = std::mem::take(&mut queue.waiting);
+            let mut idle = std::mem::take(&mut queue.threads);
+            for (_, thread) in &queue.running {
+                idle.remove(thread);
+            }
+            (unstarted, idle)
+        };
+        self.work.notify_all();
+        drop(unstarted);
+        for thread in idle.into_values() {
+            let _ = thread.join();
+        }
+    }
+
     fn ticket(self: &Arc<Self>, job: u64, waiter: u64) -> Ticket {
         Ticket {
             pool: Arc::clone(self),
@@ -131,9 +153,12 @@ impl Helpers {
 
     /// Queues a job that one waits for.
     fn push(self: &Arc<Self>, queue: &mut Queue, job: u64, work: Work) -> io::Result<()> {
+        if queue.is_closed {
+            return Err(io::Error::other("the loop was freed"));
+        }
         queue.waiting.push_back((job, work));
         let staffed = self.staff(queue);
-        if queue.threads == 0 {
+        if queue.threads.is_empty() {
             queue.waiting.pop_back();
             return staffed;
         }
@@ -147,21 +172,21 @@ impl Helpers {
         if !queue.has_next() {
             return Ok(());
         }
-        if queue.idle >= queue.waiting.len() || queue.threads == MAX_THREADS {
+        if queue.idle >= queue.waiting.len() || queue.threads.len() == MAX_THREADS {
             self.work.notify_one();
             return Ok(());
         }
-        let pool = Arc::clone(self);
-        sys::spawn("wsc-helper", move || pool.serve())?;
-        queue.threads += 1;
+        let (pool, number) = (Arc::clone(self), queue.next_id());
+        let thread = sys::spawn("wsc-helper", move || pool.serve(number))?;
+        queue.threads.insert(number, thread);
         Ok(())
     }
 
-    fn serve(&self) {
+    fn serve(&self, number: u64) {
         let mut queue = self.lock();
-        loop {
+        while !queue.is_closed {
             if let Some((job, work)) = queue.next() {
-                queue.running.push(job);
+                queue.running.push((job, number));
                 drop(queue);
                 // A panic in a job is the job's failure, not the pool's.
                 let _ = catch_unwind(AssertUnwindSafe(work));
@@ -177,10 +202,10 @@ impl Helpers {
             queue = guard;
             queue.idle -= 1;
             if wait.timed_out() && !queue.has_next() {
-                queue.threads -= 1;
-                return;
+                break;
             }
         }
+        queue.threads.remove(&number);
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -196,8 +221,9 @@ impl Queue {
 
     /// Whether there is a job that may begin.
     fn has_next(&self) -> bool {
-        let is_claimed = |job: &&u64| self.claims.get(job).is_some_and(|claims| *claims > 0);
-        let busy = self.running.iter().filter(is_claimed).count();
+        let is_claimed = |job: &u64| self.claims.get(job).is_some_and(|claims| *claims > 0);
+        let busy = self.running.iter().filter(|(job, _)| is_claimed(job));
+        let busy = busy.count();
         !self.waiting.is_empty() && busy < MAX_BUSY
     }
 
@@ -241,7 +267,7 @@ impl Queue {
     }
 
     fn finished(&mut self, job: u64) {
-        self.running.retain(|other| *other != job);
+        self.running.retain(|(other, _)| *other != job);
         self.claims.remove(&job);
         self.lookups.remove(&job);
     }
@@ -283,7 +309,7 @@ mod tests {
         let (ticket, _let_go) = running.pop().unwrap();
         drop(ticket);
         assert_eq!(begins.recv_timeout(DEADLINE), Ok(101));
-        assert_eq!(pool.lock().threads, MAX_BUSY + 1);
+        assert_eq!(pool.lock().threads.len(), MAX_BUSY + 1);
     }
 
     #[test]
@@ -298,7 +324,7 @@ mod tests {
             gates.push(let_go);
         }
         let last = stuck(&pool, &began, MAX_THREADS);
-        assert_eq!(pool.lock().threads, MAX_THREADS);
+        assert_eq!(pool.lock().threads.len(), MAX_THREADS);
         assert!(begins.try_recv().is_err());
         gates.pop();
         assert_eq!(begins.recv_timeout(DEADLINE), Ok(MAX_THREADS));
@@ -337,6 +363,25 @@ mod tests {
         assert!(ASKED.lock().unwrap().len() <= 3, "{ASKED:?}");
         let _late = look_up("one", 6);
         assert_eq!(tells.recv_timeout(DEADLINE).unwrap().0, 6);
+    }
+
+    #[test]
+    fn closing_ends_idle_threads_and_waits_for_no_look_up() {
+        let pool = Arc::<Helpers>::default();
+        let (began, begins) = channel();
+        let (at_work, let_go) = stuck(&pool, &began, 1);
+        let (finished, ended) = stuck(&pool, &began, 2);
+        for _ in 0..2 {
+            begins.recv_timeout(DEADLINE).unwrap();
+        }
+        drop((ended, finished));
+        while pool.lock().idle == 0 {
+            std::thread::yield_now();
+        }
+        pool.close();
+        assert_eq!(pool.lock().idle, 0);
+        assert!(pool.run(|| panic!("it was closed")).is_err());
+        drop((at_work, let_go));
     }
 
     #[test]

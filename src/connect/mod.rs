@@ -364,7 +364,8 @@ impl Connecting {
     }
 
     fn enter(&mut self, phase: Phase, now: Instant, report: &mut Report) {
-        report.enter(phase, now);
+        // A turn may see several phases, and `now` is its beginning.
+        report.enter(phase, Instant::now());
         self.phase_deadline = expiry(now, self.config.phase_timeouts.get(phase));
     }
 
