@@ -370,8 +370,10 @@ impl ProxyEnvironment {
                 .or_else(|| variable(name))
                 .filter(|value| !value.is_empty())
         };
+        // A CGI has the request's `Proxy` field in HTTP_PROXY, whoever sent that.
+        let is_cgi = variable("REQUEST_METHOD").is_some();
         ProxyEnvironment {
-            http: get("HTTP_PROXY"),
+            http: get(if is_cgi { "http_proxy" } else { "HTTP_PROXY" }),
             https: get("HTTPS_PROXY"),
             all: get("ALL_PROXY"),
             no_proxy: get("NO_PROXY").unwrap_or_default(),
@@ -387,13 +389,16 @@ impl ProxyEnvironment {
         proxy.map(|text| Proxy::parse(text)).transpose()
     }
 
-    /// Entries are host names, which cover their subdomains, or addresses; each
-    /// may have a port, and `*` is everything.
+    /// Entries are host names, which cover their subdomains, addresses, each perhaps with
+    /// a port, or networks (`10.0.0.0/8`); `*` is everything.
     fn is_exempt(&self, url: &Url) -> bool {
         let host = url.host.to_string().to_ascii_lowercase();
         let entries = self.no_proxy.split([',', ' ']);
         entries.filter(|entry| !entry.is_empty()).any(|entry| {
             let entry = entry.to_ascii_lowercase();
+            if let (Host::Address(address), Some(network)) = (&url.host, network(&entry)) {
+                return is_within(*address, network);
+            }
             let (name, port) = match split_port(&entry) {
                 Ok(parts) => parts,
                 Err(_) => (entry.as_str(), None),
@@ -407,6 +412,25 @@ impl ProxyEnvironment {
             };
             entry == "*" || (covers && port.is_none_or(|port| port == url.port))
         })
+    }
+}
+
+/// An address and the length of its prefix.
+fn network(text: &str) -> Option<(IpAddr, u32)> {
+    let (address, length) = text.split_once('/')?;
+    Some((address.parse().ok()?, length.parse().ok()?))
+}
+
+fn is_within(address: IpAddr, (network, length): (IpAddr, u32)) -> bool {
+    let prefix = |bits: u128, width: u32| bits.checked_shr(width.saturating_sub(length));
+    match (address, network) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            prefix(one.to_bits().into(), 32) == prefix(other.to_bits().into(), 32)
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => {
+            prefix(one.to_bits(), 128) == prefix(other.to_bits(), 128)
+        }
+        _ => false,
     }
 }
 
@@ -910,7 +934,9 @@ mod tests {
             let value = match name {
                 "http_proxy" => "proxy:3128",
                 "ALL_PROXY" => "socks5://all",
-                "NO_PROXY" => "localhost, .example.org,10.0.0.1,[::1],host:81",
+                "NO_PROXY" => {
+                    "localhost, .example.org,10.0.0.1,[::1],host:81,172.16.0.0/12,fd00::/8"
+                }
                 _ => return None,
             };
             Some(value.to_owned())
@@ -930,10 +956,35 @@ mod tests {
             "ws://10.0.0.1/",
             "ws://[::1]/",
             "ws://host:81/",
+            "ws://172.31.255.255:81/",
+            "ws://[fd12::1]/",
         ] {
             assert_eq!(proxy(exempt), None, "{exempt}");
         }
-        assert_eq!(proxy("ws://notexample.org/"), Some(3128));
+        for other in ["notexample.org", "172.32.0.0", "[fc00::1]", "11.0.0.1"] {
+            assert_eq!(proxy(&format!("ws://{other}/")), Some(3128), "{other}");
+        }
+        let everything = (IpAddr::from([0, 0, 0, 0]), 0);
+        assert!(is_within([192, 0, 2, 1].into(), everything));
+    }
+
+    #[test]
+    fn a_request_names_no_proxy_for_a_cgi() {
+        let environment = ProxyEnvironment::read(|name| match name {
+            "REQUEST_METHOD" => Some("GET".into()),
+            "HTTP_PROXY" => Some("evil:1".into()),
+            "HTTPS_PROXY" => Some("good:2".into()),
+            _ => None,
+        });
+        assert_eq!(environment.proxy(&url("ws://host/")), Ok(None));
+        assert_eq!(
+            environment
+                .proxy(&url("wss://host/"))
+                .unwrap()
+                .unwrap()
+                .port,
+            2
+        );
     }
 
     #[test]

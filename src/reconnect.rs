@@ -86,7 +86,9 @@ impl ReconnectPolicy {
 /// Whether another attempt can help after that failure.
 pub fn hint(failure: &Failure) -> Retry {
     match failure.status {
-        Status::HttpStatus => match failure.http_status {
+        Status::HttpStatus | Status::Proxy => match failure.http_status {
+            // Of a SOCKS proxy: what failed beyond it may come back.
+            1 | 3..=6 => Retry::Later,
             408 | 425 | 429 | 500..=599 => Retry::Later,
             _ => Retry::Never,
         },
@@ -96,7 +98,6 @@ pub fn hint(failure: &Failure) -> Retry {
         | Status::Timeout
         | Status::Io
         | Status::System
-        | Status::Proxy
         | Status::ProxyProtocol
         | Status::Tls
         | Status::Http => Retry::Later,
@@ -192,6 +193,31 @@ mod tests {
             let head = format!("HTTP/1.1 503 Busy\r\n{fields}\r\n\r\n");
             let expected = wait.map(Duration::from_secs);
             assert_eq!(retry_after(head.as_bytes(), now), expected, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_tells_whether_another_attempt_can_help() {
+        for (status, later, never) in [
+            (
+                Status::HttpStatus,
+                &[429, 500, 503][..],
+                &[400, 401, 403, 404, 410][..],
+            ),
+            (
+                Status::Proxy,
+                &[502, 503, 1, 3, 4, 5, 6],
+                &[403, 404, 2, 7, 8, 9],
+            ),
+        ] {
+            let hint = |code: &u16| {
+                hint(&Failure {
+                    http_status: *code,
+                    ..Failure::new(status, "")
+                })
+            };
+            assert!(later.iter().all(|code| hint(code) == Retry::Later));
+            assert!(never.iter().all(|code| hint(code) == Retry::Never));
         }
     }
 

@@ -2576,7 +2576,9 @@ wsc_status_t wsc_conn_set_proxy(wsc_conn_t *conn, const char *url);
  *
  * The variables HTTP_PROXY (for `ws`), HTTPS_PROXY (for `wss`), ALL_PROXY and NO_PROXY
  * are read in this call, in small letters first; which of them holds is decided for
- * the URL of each attempt.
+ * the URL of each attempt. NO_PROXY names hosts, which cover what is below them,
+ * addresses and networks (`10.0.0.0/8`), separated by commas. In a CGI, where
+ * REQUEST_METHOD is set, HTTP_PROXY in capitals comes from the request and is left out.
  *
  * @param conn  Borrowed. Not NULL.
  *
