@@ -32,7 +32,7 @@ pub struct ReconnectPolicy {
     pub queue: QueuePolicy,
 }
 
-/// What becomes of messages that wait for a connection when an attempt ends.
+/// What becomes of messages that have not left when an attempt ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueuePolicy {
     Keep,
