@@ -322,6 +322,24 @@ fn messages_that_the_kernel_did_not_take_are_sent_again_dropped_or_expire() {
 }
 
 #[test]
+fn the_prologue_is_not_among_the_unsent() {
+    bounded(|| {
+        let server = Server::listen();
+        server.shrink_receive_buffer();
+        let client = Client::new(Drive::Poll, &server.url());
+        client.set_send_queue_limit(64 << 20).unwrap();
+        let large = vec![0; 8 << 20];
+        client.add_prologue(MessageType::Binary, &large).unwrap();
+        client.connect().unwrap();
+        let peer = client.opened_by(&server);
+        assert_ne!(client.buffered_amount(), 0);
+        client.send_text(b"one").unwrap();
+        peer.reset();
+        assert_eq!(client.end().unsent, 1);
+    });
+}
+
+#[test]
 fn a_message_in_parts_is_kept_whole_and_goes_on() {
     bounded(|| {
         for policy in [

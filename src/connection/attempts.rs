@@ -377,8 +377,8 @@ impl Inner {
                 compress: true,
             };
             session.push_message(outgoing, payload);
-            self.unsent.count(Part::Whole);
         }
+        self.unsent.count_prologue(self.prologue.len());
         self.push_pending(&mut session, now);
         self.negotiated = accepted.negotiated;
         self.inbox.push(EventKind::Handshake {
@@ -478,7 +478,13 @@ impl Inner {
     pub(super) fn end(&mut self, connection: &Connection, end: impl FnOnce(Phase) -> End) {
         let (phase, unsent) = match &self.attempt {
             Attempt::Connecting(connecting) => (connecting.phase(), 0),
-            Attempt::Open(session) => (session.phase(), session.unsent_messages()),
+            Attempt::Open(session) => {
+                let prologue = self.unsent.prologue_left(self.counters.messages_sent);
+                (
+                    session.phase(),
+                    session.unsent_messages().saturating_sub(prologue),
+                )
+            }
             _ => (Phase::None, 0),
         };
         let end = end(phase);

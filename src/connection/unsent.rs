@@ -14,6 +14,8 @@ pub(super) struct Unsent {
     sent_before: u64,
     /// Messages of which the session was given the last part.
     given: u64,
+    /// Of those, the ones of the prologue, which were first.
+    prologue: u64,
     /// Parts in order, each with the number of its message.
     kept: VecDeque<(u64, Pending)>,
     bytes: usize,
@@ -33,6 +35,17 @@ impl Unsent {
         let number = self.given + 1;
         self.given += u64::from(part.ends());
         number
+    }
+
+    /// Counts messages of the prologue, which every session is given anew.
+    pub(super) fn count_prologue(&mut self, messages: usize) {
+        self.prologue = messages as u64;
+        self.given = self.prologue;
+    }
+
+    /// How many of the prologue's messages have not left.
+    pub(super) fn prologue_left(&self, sent: u64) -> u64 {
+        self.prologue.saturating_sub(sent - self.sent_before)
     }
 
     /// Whether the message has left.
