@@ -147,7 +147,7 @@ typedef enum {
      */
     WSC_ERR_MODE = 14,
     /**
-     * The data is no certificate or key in PEM, or no PKCS#12 file.
+     * The data is no certificate or key in PEM, no revocation list, or no PKCS#12 file.
      */
     WSC_ERR_PEM = 15,
     /**

@@ -59,6 +59,27 @@ final class RealServersTest extends TestCase
         yield 'the older one' => ['TLSv1.2', null];
     }
 
+    public function testARevokedCertificateIsRefused(): void
+    {
+        $nginx = self::nginx('ssl', sprintf(
+            'ssl_certificate %s; ssl_certificate_key %1$s; %s',
+            Certificate::file(),
+            self::passOn(Server::echo())
+        ));
+        $serial = openssl_x509_parse(Certificate::pem())['serialNumberHex'];
+        foreach ([[Status::Ok, '00FF'], [Status::CertificateRevoked, $serial]] as [$status, $revoked]) {
+            $ws = $this->connection("wss://$nginx->address/ws");
+            $ws->tls = new Tls(
+                ca: [Certificate::pem()],
+                systemRoots: false,
+                crls: [self::revocationOf($revoked)],
+                verifyName: Certificate::NAME
+            );
+            $this->echoed($ws);
+            self::assertSame($status, $ws->getReport()->status);
+        }
+    }
+
     public function testNginxRefusesAndRedirects(): void
     {
         $nginx = self::nginx('', self::passOn(Server::echo()) . '
@@ -177,6 +198,32 @@ final class RealServersTest extends TestCase
                 CONF);
             return ['/usr/sbin/nginx', '-c', "$directory/nginx.conf"];
         });
+    }
+
+    /**
+     * A list in which the test certificate revokes the one of that number.
+     */
+    private static function revocationOf(string $serial): string
+    {
+        $directory = sys_get_temp_dir() . '/wsc-' . bin2hex(random_bytes(8));
+        mkdir($directory);
+        [$later, $now] = [gmdate('ymdHis\\Z', time() + 86400), gmdate('ymdHis\\Z')];
+        // An even number of digits.
+        $serial = str_pad($serial, strlen($serial) + strlen($serial) % 2, '0', STR_PAD_LEFT);
+        file_put_contents("$directory/index", "R\t$later\t$now\t$serial\tunknown\t/CN=revoked\n");
+        file_put_contents("$directory/settings", <<<CONF
+            [ca]
+            default_ca = own
+            [own]
+            database = $directory/index
+            default_md = sha256
+            default_crl_days = 1
+
+            CONF);
+        $files = escapeshellarg(Certificate::file());
+        exec("openssl ca -gencrl -config $directory/settings -cert $files -keyfile $files 2>&1", $list);
+        exec('rm -rf ' . escapeshellarg($directory));
+        return implode("\n", $list) . "\n";
     }
 
     /**
