@@ -245,10 +245,10 @@ fn lose_messages(client: &Client, server: &Server, header: &str) -> (usize, u64)
         std::mem::replace(&mut queued, client.buffered_amount()) == client.buffered_amount()
     });
     assert_ne!(queued, 0);
-    let sent = client.counter(Counter::MessagesSent) as usize;
     peer.reset();
     let end = client.end();
     assert_eq!(end.status, Status::Reset);
+    let sent = client.counter(Counter::MessagesSent) as usize;
     (sent, end.unsent)
 }
 

@@ -241,7 +241,10 @@ fn half_replies(scheme: &str, answers: &'static [&'static [u8]], stays: bool) ->
     let script = server.serve(move |mut peer| {
         let mut left = peer.index;
         for answer in answers {
-            assert!(peer.says_more(), "nothing was said to the proxy");
+            // It may have been left already.
+            if !peer.says_more() {
+                return;
+            }
             peer.forget_input();
             let said = left.min(answer.len());
             peer.write(&answer[..said]);

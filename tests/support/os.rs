@@ -5,6 +5,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use super::programs::Directory;
+
 /// Waits in `select`, as PHP does; whether `fd` became readable.
 pub fn readable(fd: RawFd, timeout: Duration) -> bool {
     assert!(
@@ -168,7 +170,7 @@ pub fn traced(name: &str, call: &str, test: impl FnOnce() + Send + 'static, chec
     if is_alone(name) {
         return super::bounded(test);
     }
-    let file = std::env::temp_dir().join(format!("wsc-trace-{}", std::process::id()));
+    let directory = Directory::new(&format!("trace-{name}"));
     let strace = || Command::new("strace");
     let probe = strace().args(["-o", "/dev/null", "true"]).output().unwrap();
     if !probe.status.success() {
@@ -176,14 +178,16 @@ pub fn traced(name: &str, call: &str, test: impl FnOnce() + Send + 'static, chec
     }
     let mut command = strace();
     command
-        .args(["-f", "-qq", "-s", "0", "-e", "signal=none", "-e"])
+        .args(["-ff", "-qq", "-s", "0", "-e", "signal=none", "-e"])
         .arg(format!("trace={call}"))
         .arg("-o")
-        .arg(&file)
+        .arg(directory.path().join("thread"))
         .arg(std::env::current_exe().unwrap());
     run_alone(name, command);
-    check(&std::fs::read_to_string(&file).unwrap());
-    std::fs::remove_file(file).unwrap();
+    // In one file the calls of several threads would cut each other in two.
+    let files = std::fs::read_dir(directory.path()).unwrap();
+    let threads = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    check(&threads.collect::<String>());
 }
 
 fn run_alone(name: &str, mut command: Command) {
