@@ -269,8 +269,9 @@ impl PhaseTimeouts {
 }
 
 /// How a socket is made.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SocketOptions {
+    pub nodelay: bool,
     /// Port 0 lets the system choose.
     pub local_address: Option<SocketAddr>,
     pub interface: Option<String>,
@@ -278,6 +279,18 @@ pub struct SocketOptions {
     pub keepalive: Option<Duration>,
     /// How long sent data may stay unacknowledged.
     pub user_timeout: Option<Duration>,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        SocketOptions {
+            nodelay: true,
+            local_address: None,
+            interface: None,
+            keepalive: None,
+            user_timeout: None,
+        }
+    }
 }
 
 /// Where an attempt takes its proxy from.
@@ -357,8 +370,10 @@ impl ProxyEnvironment {
                 .or_else(|| variable(name))
                 .filter(|value| !value.is_empty())
         };
+        // A CGI has the request's `Proxy` field in HTTP_PROXY, whoever sent that.
+        let is_cgi = variable("REQUEST_METHOD").is_some();
         ProxyEnvironment {
-            http: get("HTTP_PROXY"),
+            http: get(if is_cgi { "http_proxy" } else { "HTTP_PROXY" }),
             https: get("HTTPS_PROXY"),
             all: get("ALL_PROXY"),
             no_proxy: get("NO_PROXY").unwrap_or_default(),
@@ -374,13 +389,16 @@ impl ProxyEnvironment {
         proxy.map(|text| Proxy::parse(text)).transpose()
     }
 
-    /// Entries are host names, which cover their subdomains, or addresses; each
-    /// may have a port, and `*` is everything.
+    /// Entries are host names, which cover their subdomains, addresses, each perhaps with
+    /// a port, or networks (`10.0.0.0/8`); `*` is everything.
     fn is_exempt(&self, url: &Url) -> bool {
         let host = url.host.to_string().to_ascii_lowercase();
         let entries = self.no_proxy.split([',', ' ']);
         entries.filter(|entry| !entry.is_empty()).any(|entry| {
             let entry = entry.to_ascii_lowercase();
+            if let (Host::Address(address), Some(network)) = (&url.host, network(&entry)) {
+                return is_within(*address, network);
+            }
             let (name, port) = match split_port(&entry) {
                 Ok(parts) => parts,
                 Err(_) => (entry.as_str(), None),
@@ -394,6 +412,25 @@ impl ProxyEnvironment {
             };
             entry == "*" || (covers && port.is_none_or(|port| port == url.port))
         })
+    }
+}
+
+/// An address and the length of its prefix.
+fn network(text: &str) -> Option<(IpAddr, u32)> {
+    let (address, length) = text.split_once('/')?;
+    Some((address.parse().ok()?, length.parse().ok()?))
+}
+
+fn is_within(address: IpAddr, (network, length): (IpAddr, u32)) -> bool {
+    let prefix = |bits: u128, width: u32| bits.checked_shr(width.saturating_sub(length));
+    match (address, network) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            prefix(one.to_bits().into(), 32) == prefix(other.to_bits().into(), 32)
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => {
+            prefix(one.to_bits(), 128) == prefix(other.to_bits(), 128)
+        }
+        _ => false,
     }
 }
 
@@ -587,33 +624,61 @@ impl Url {
         })
     }
 
-    /// Where a redirect leads: an absolute http or ws URL, or a path on the same host.
+    /// Where a redirect leads: an http or ws URL, or a reference relative to this one
+    /// (RFC 3986 §5.2). Within one origin the credentials stay.
     pub fn redirected(&self, location: &str) -> Result<Self, Status> {
-        let location = location.split('#').next().unwrap_or_default();
-        if location.starts_with('/') && !location.starts_with("//") {
+        let reference = location.split('#').next().unwrap_or_default();
+        let (scheme, rest) = match reference.split_once(':') {
+            Some((scheme, rest)) if !scheme.contains(['/', '?']) => (scheme, rest),
+            _ => (if self.secure { "wss" } else { "ws" }, reference),
+        };
+        let is_relative = rest.len() == reference.len();
+        if is_relative && !rest.starts_with("//") {
             return Ok(Url {
-                target: Self::parse_target(location)?,
+                target: Self::parse_target(&self.target_of(rest))?,
                 ..self.clone()
             });
         }
-        let scheme_of_self = if self.secure { "wss" } else { "ws" };
-        let absolute = match location.split_once("://") {
-            Some(("http", rest)) => format!("ws://{rest}"),
-            Some(("https", rest)) => format!("wss://{rest}"),
-            Some(("ws" | "wss", _)) => location.to_owned(),
-            Some(_) => return Err(Status::UrlScheme),
-            None => match location.strip_prefix("//") {
-                Some(rest) => format!("{scheme_of_self}://{rest}"),
-                None => return Err(Status::Url),
-            },
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "http" | "ws" => "ws",
+            "https" | "wss" => "wss",
+            _ => return Err(Status::UrlScheme),
         };
-        Self::parse(&absolute)
+        let mut url = Self::parse(&format!("{scheme}:{rest}"))?;
+        if url.zone.is_none() && url.host == self.host {
+            url.zone.clone_from(&self.zone);
+        }
+        if url.credentials.is_none() && url.is_same_origin(self) {
+            url.credentials.clone_from(&self.credentials);
+        }
+        Ok(url)
+    }
+
+    /// The target of a reference without scheme and host.
+    fn target_of(&self, reference: &str) -> String {
+        let own_path = self.target.split('?').next().unwrap_or_default();
+        let directory = own_path.rfind('/').map_or("", |slash| &own_path[..=slash]);
+        match reference.chars().next() {
+            None => self.target.clone(),
+            Some('?') => format!("{own_path}{reference}"),
+            Some('/') => without_dots(reference),
+            Some(_) => without_dots(&format!("{directory}{reference}")),
+        }
     }
 
     /// Whether both name the same server, so that what is secret to one is to the other.
     pub fn is_same_origin(&self, other: &Url) -> bool {
-        (self.secure, &self.host, self.port, &self.unix)
-            == (other.secure, &other.host, other.port, &other.unix)
+        let parts = |url: &Url| {
+            let host = url.host.to_string().to_ascii_lowercase();
+            (
+                url.secure,
+                host,
+                url.port,
+                url.zone.clone(),
+                url.unix.clone(),
+            )
+        };
+        parts(self) == parts(other)
     }
 
     fn parse_target(target: &str) -> Result<String, Status> {
@@ -686,6 +751,23 @@ fn split_zone(host: &str) -> Result<(String, Option<String>), Status> {
             }
         }
     }
+}
+
+/// Takes the segments `.` and `..` out of an absolute path (RFC 3986 §5.2.4).
+fn without_dots(target: &str) -> String {
+    let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split('/').skip(1) {
+        if segment == ".." {
+            segments.pop();
+        } else if segment != "." {
+            segments.push(segment);
+        }
+    }
+    if path.ends_with("/.") || path.ends_with("/..") {
+        segments.push("");
+    }
+    format!("/{}{query}", segments.join("/"))
 }
 
 /// Splits `host:port`.
@@ -799,8 +881,51 @@ mod tests {
         assert_eq!((other.secure, other.port), (true, 443));
         assert!(!from.is_same_origin(&other));
         assert!(from.redirected("//third/x").unwrap().secure);
-        assert!(from.redirected("ftp://host/").is_err());
-        assert!(from.redirected("relative").is_err());
+        assert_eq!(from.redirected("HTTPS://HOST:8443/x").unwrap().target, "/x");
+        for (location, target) in [
+            ("d", "/a/d"),
+            ("d/e?f=../g", "/a/d/e?f=../g"),
+            ("./d", "/a/d"),
+            ("../d", "/d"),
+            ("../../../d", "/d"),
+            ("/x/./y/../z", "/x/z"),
+            ("..", "/"),
+            (".", "/a/"),
+            ("?q=1:2", "/a/b?q=1:2"),
+            ("", "/a/b"),
+            ("#part", "/a/b"),
+        ] {
+            assert_eq!(
+                from.redirected(location).unwrap().target,
+                target,
+                "{location}"
+            );
+        }
+        for location in [
+            "ftp://host/",
+            "mailto:me",
+            "ws:host",
+            "http://",
+            "/ \r\nX: y",
+        ] {
+            assert!(from.redirected(location).is_err(), "{location}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_keeps_credentials_and_zone_within_its_origin() {
+        let from = url("ws://me:secret@[fe80::1%25eth0]:9/");
+        for location in ["/x", "x", "//[fe80::1]:9/x", "http://[FE80::1]:9/x"] {
+            let to = from.redirected(location).unwrap();
+            assert!(to.is_same_origin(&from), "{location}");
+            assert_eq!((&to.credentials, &to.zone), (&from.credentials, &from.zone));
+        }
+        for location in ["//[fe80::1]/x", "ws://[fe80::1%25eth1]:9/", "ws://other:9/"] {
+            let to = from.redirected(location).unwrap();
+            assert!(!to.is_same_origin(&from), "{location}");
+            assert_eq!(to.credentials, None);
+        }
+        assert!(url("ws://Host").is_same_origin(&url("ws://hOST:80/x")));
     }
 
     #[test]
@@ -809,7 +934,9 @@ mod tests {
             let value = match name {
                 "http_proxy" => "proxy:3128",
                 "ALL_PROXY" => "socks5://all",
-                "NO_PROXY" => "localhost, .example.org,10.0.0.1,[::1],host:81",
+                "NO_PROXY" => {
+                    "localhost, .example.org,10.0.0.1,[::1],host:81,172.16.0.0/12,fd00::/8"
+                }
                 _ => return None,
             };
             Some(value.to_owned())
@@ -829,10 +956,35 @@ mod tests {
             "ws://10.0.0.1/",
             "ws://[::1]/",
             "ws://host:81/",
+            "ws://172.31.255.255:81/",
+            "ws://[fd12::1]/",
         ] {
             assert_eq!(proxy(exempt), None, "{exempt}");
         }
-        assert_eq!(proxy("ws://notexample.org/"), Some(3128));
+        for other in ["notexample.org", "172.32.0.0", "[fc00::1]", "11.0.0.1"] {
+            assert_eq!(proxy(&format!("ws://{other}/")), Some(3128), "{other}");
+        }
+        let everything = (IpAddr::from([0, 0, 0, 0]), 0);
+        assert!(is_within([192, 0, 2, 1].into(), everything));
+    }
+
+    #[test]
+    fn a_request_names_no_proxy_for_a_cgi() {
+        let environment = ProxyEnvironment::read(|name| match name {
+            "REQUEST_METHOD" => Some("GET".into()),
+            "HTTP_PROXY" => Some("evil:1".into()),
+            "HTTPS_PROXY" => Some("good:2".into()),
+            _ => None,
+        });
+        assert_eq!(environment.proxy(&url("ws://host/")), Ok(None));
+        assert_eq!(
+            environment
+                .proxy(&url("wss://host/"))
+                .unwrap()
+                .unwrap()
+                .port,
+            2
+        );
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl Status {
             Status::Mode => {
                 "the loop runs its callbacks on its own thread and is not dispatched or polled"
             }
-            Status::Pem => "the data is no certificate or key in PEM, or no PKCS#12 file",
+            Status::Pem => "the data is no certificate, key or revocation list, or no PKCS#12 file",
             Status::Passphrase => "the passphrase is wrong or missing",
             Status::KeyMismatch => "the key does not belong to the certificate",
             Status::File => "the file cannot be read",

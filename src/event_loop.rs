@@ -370,6 +370,7 @@ impl Loop {
         for connection in connections.values().filter_map(Weak::upgrade) {
             connection.loop_freed();
         }
+        self.helpers.close();
         self.wake_host();
         self.nudge_standby();
         {

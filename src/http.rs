@@ -3,6 +3,46 @@
 /// The most header fields that an answer may have.
 pub const MAX_FIELDS: usize = 128;
 
+/// Decides when a head that arrives in pieces is worth parsing: once its empty line
+/// may have come, and whenever it has doubled, so that what is no HTTP is told early
+/// and a server that sends single bytes does not cost the square of them.
+#[derive(Default)]
+pub struct HeadWatch {
+    seen: usize,
+    has_text: bool,
+    line_is_empty: bool,
+    parse_at: usize,
+}
+
+impl HeadWatch {
+    /// Takes what was received of the head so far.
+    pub fn is_due(&mut self, received: &[u8]) -> bool {
+        let ends = self.look_for_end(received);
+        let is_due = ends || received.len() >= self.parse_at;
+        if is_due {
+            self.parse_at = received.len() * 2;
+        }
+        is_due
+    }
+
+    fn look_for_end(&mut self, received: &[u8]) -> bool {
+        let new = received.get(self.seen..).unwrap_or_default();
+        for (index, byte) in new.iter().enumerate() {
+            match byte {
+                b'\n' if self.has_text && self.line_is_empty => {
+                    self.seen += index + 1;
+                    return true;
+                }
+                b'\n' => self.line_is_empty = true,
+                b'\r' => {}
+                _ => (self.has_text, self.line_is_empty) = (true, false),
+            }
+        }
+        self.seen = received.len();
+        false
+    }
+}
+
 /// The status line, without its line end.
 pub fn status_line(head: &[u8]) -> Option<&[u8]> {
     let end = head.iter().position(|byte| *byte == b'\n')?;
@@ -73,6 +113,19 @@ mod tests {
 
     const HEAD: &[u8] =
         b"HTTP/1.1 101 Switching Protocols\r\nSet-Cookie: a=b\r\nX: \r\nset-cookie: c=d\r\n\r\n";
+
+    #[test]
+    fn a_head_in_single_bytes_is_parsed_a_few_times() {
+        for lead in [&b""[..], b"\r\n\r\n\r\n\n\n\n\n\n\n\n"] {
+            let head = [lead, HEAD].concat();
+            let mut watch = HeadWatch::default();
+            let due: Vec<usize> = (1..=head.len())
+                .filter(|end| watch.is_due(&head[..*end]))
+                .collect();
+            assert!(due.len() <= 9, "{due:?}");
+            assert_eq!(due.last(), Some(&head.len()), "the end was missed");
+        }
+    }
 
     #[test]
     fn base64_pads() {

@@ -188,6 +188,7 @@ impl Reactor {
         self.readiness.extend(self.events.iter().map(|event| {
             let ready = Ready {
                 readable: event.is_readable(),
+                writable: event.is_writable(),
                 hung_up: event.is_read_closed() || event.is_error(),
             };
             (event.token(), ready)

@@ -1,7 +1,7 @@
 //! When a lost connection comes back by itself: which causes are worth another
 //! attempt, and how long to wait for it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -32,7 +32,7 @@ pub struct ReconnectPolicy {
     pub queue: QueuePolicy,
 }
 
-/// What becomes of messages that wait for a connection when an attempt ends.
+/// What becomes of messages that have not left when an attempt ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueuePolicy {
     Keep,
@@ -86,7 +86,9 @@ impl ReconnectPolicy {
 /// Whether another attempt can help after that failure.
 pub fn hint(failure: &Failure) -> Retry {
     match failure.status {
-        Status::HttpStatus => match failure.http_status {
+        Status::HttpStatus | Status::Proxy => match failure.http_status {
+            // Of a SOCKS proxy: what failed beyond it may come back.
+            1 | 3..=6 => Retry::Later,
             408 | 425 | 429 | 500..=599 => Retry::Later,
             _ => Retry::Never,
         },
@@ -96,7 +98,6 @@ pub fn hint(failure: &Failure) -> Retry {
         | Status::Timeout
         | Status::Io
         | Status::System
-        | Status::Proxy
         | Status::ProxyProtocol
         | Status::Tls
         | Status::Http => Retry::Later,
@@ -116,11 +117,22 @@ pub fn hint_for_code(code: u16) -> Retry {
     }
 }
 
-/// The time that a refusing answer asks for, given in seconds.
-pub fn retry_after(head: &[u8]) -> Option<Duration> {
-    let value = http::header(head, "Retry-After", 0)?;
-    let seconds = std::str::from_utf8(value).ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+/// The time that a refusing answer asks for: in seconds, or up to a date (RFC 9110
+/// §10.2.3). A date is counted from the answer's own, where it has one, since the
+/// server's clock need not be ours.
+pub fn retry_after(head: &[u8], now: SystemTime) -> Option<Duration> {
+    let field = |name| std::str::from_utf8(http::header(head, name, 0)?).ok();
+    let date = |name| httpdate::parse_http_date(field(name)?.trim()).ok();
+    let wait = match field("Retry-After")?.trim().parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let from = date("Date").unwrap_or(now);
+            date("Retry-After")?
+                .duration_since(from)
+                .unwrap_or_default()
+        }
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -152,8 +164,61 @@ mod tests {
             assert!(delays.iter().any(|delay| *delay != delays[0]), "no jitter");
         }
         let mut patient = later;
-        patient.retry_after = retry_after(b"HTTP/1.1 503 x\r\nRetry-After: 120\r\n\r\n");
+        patient.retry_after = Some(Duration::from_secs(120));
         assert_eq!(policy.delay(1, &patient), Some(Duration::from_secs(120)));
+    }
+
+    #[test]
+    fn servers_ask_for_patience_in_seconds_or_up_to_a_date() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        for (fields, wait) in [
+            ("Retry-After: 120", Some(120)),
+            ("Retry-After: 0", Some(0)),
+            ("Retry-After: 999999999", Some(3600)),
+            ("Retry-After: Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            // The two older spellings that a recipient has to take (RFC 9110 §5.6.7).
+            ("Retry-After: Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
+            ("Retry-After: Sun Nov  6 08:50:37 1994", Some(60)),
+            ("Retry-After: Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("Retry-After: Mon, 07 Nov 1994 08:49:37 GMT", Some(3600)),
+            (
+                "Date: Sun, 06 Nov 1994 10:00:00 GMT\r\nRetry-After: Sun, 06 Nov 1994 10:00:05 GMT",
+                Some(5),
+            ),
+            ("Retry-After: soon", None),
+            ("Retry-After: -1", None),
+            ("Retry-After:", None),
+            ("X: y", None),
+        ] {
+            let head = format!("HTTP/1.1 503 Busy\r\n{fields}\r\n\r\n");
+            let expected = wait.map(Duration::from_secs);
+            assert_eq!(retry_after(head.as_bytes(), now), expected, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_tells_whether_another_attempt_can_help() {
+        for (status, later, never) in [
+            (
+                Status::HttpStatus,
+                &[429, 500, 503][..],
+                &[400, 401, 403, 404, 410][..],
+            ),
+            (
+                Status::Proxy,
+                &[502, 503, 1, 3, 4, 5, 6],
+                &[403, 404, 2, 7, 8, 9],
+            ),
+        ] {
+            let hint = |code: &u16| {
+                hint(&Failure {
+                    http_status: *code,
+                    ..Failure::new(status, "")
+                })
+            };
+            assert!(later.iter().all(|code| hint(code) == Retry::Later));
+            assert!(never.iter().all(|code| hint(code) == Retry::Never));
+        }
     }
 
     #[test]

@@ -146,6 +146,7 @@ pub struct Session {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ready {
     pub readable: bool,
+    pub writable: bool,
     pub hung_up: bool,
 }
 
@@ -323,7 +324,9 @@ impl Session {
 
     /// Notes what a readiness event said.
     pub fn set_ready(&mut self, ready: Ready) {
-        self.readable |= ready.readable || ready.hung_up;
+        // TLS may have to write before it goes on reading.
+        let unblocks_reading = ready.writable && self.transport.waits_to_write();
+        self.readable |= ready.readable || ready.hung_up || unblocks_reading;
         self.hung_up |= ready.hung_up;
     }
 
@@ -363,7 +366,8 @@ impl Session {
         match result {
             Ok(Received::More) => self.readable = true,
             Ok(Received::Short) => self.readable = self.hung_up,
-            Ok(Received::Drained) => {}
+            // An end would have been read: the readiness was that of an earlier socket.
+            Ok(Received::Drained) => self.hung_up &= self.transport.waits_to_write(),
             Ok(Received::End) => self.ended = true,
             Err(failure) => {
                 self.ended = true;

@@ -23,6 +23,8 @@ const PLAIN_BUFFER: usize = 16 << 10;
 pub struct Buffers {
     wire: Vec<u8>,
     plain: Vec<u8>,
+    /// For the session with a proxy below another session.
+    outer: Vec<u8>,
 }
 
 impl Buffers {
@@ -30,6 +32,7 @@ impl Buffers {
         Buffers {
             wire: vec![0; WIRE_BUFFER],
             plain: Vec::new(),
+            outer: Vec::new(),
         }
     }
 }
@@ -71,13 +74,25 @@ impl Transport {
             }
             Transport::Tls(stream) => {
                 buffers.plain.resize(PLAIN_BUFFER, 0);
-                stream.get_mut().lend(std::mem::take(&mut buffers.wire));
+                stream.get_mut().lend(&mut buffers.wire, &mut buffers.outer);
                 let result = {
                     let _inside = sys::enter_tls();
                     read_records(stream, &mut buffers.plain, feed)
                 };
-                buffers.wire = stream.get_mut().reclaim();
+                let wire = stream.get_mut();
+                wire.reclaim(&mut buffers.wire, &mut buffers.outer);
                 result
+            }
+        }
+    }
+
+    /// Whether bytes that came from the socket wait for it to take an answer first.
+    pub fn waits_to_write(&self) -> bool {
+        match self {
+            Transport::Plain(_) => false,
+            Transport::Tls(stream) => {
+                let wire = stream.get_ref();
+                !wire.spilled.is_empty() || wire.below.waits_to_write()
             }
         }
     }
@@ -152,11 +167,13 @@ fn read_plain(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<(Received
 fn read_below(below: &mut Transport, buffer: &mut [u8]) -> io::Result<(Received, usize)> {
     match below {
         Transport::Plain(socket) => read_plain(socket, buffer),
-        // The session with a proxy. One record less than the buffer says nothing.
+        // The session with a proxy: one record, or what is known of its socket.
         Transport::Tls(stream) => match stream.read(buffer) {
             Ok(0) => Ok((Received::End, 0)),
             Ok(count) => Ok((Received::More, count)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok((Received::Drained, 0)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                Ok((stream.get_ref().known(), 0))
+            }
             Err(error) => Err(error),
         },
     }
@@ -173,7 +190,7 @@ fn read_records(
             Ok(0) => return Ok(Received::End),
             Ok(count) => feed(&plain[..count])?,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                return Ok(stream.get_ref().received);
+                return Ok(stream.get_ref().known());
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // A peer that closes without close_notify; OpenSSL calls it an error.
@@ -191,6 +208,8 @@ pub struct Wire {
     lent: Vec<u8>,
     start: usize,
     end: usize,
+    /// What was left in the lent buffer when it was taken back.
+    spilled: Vec<u8>,
     may_read: bool,
     received: Received,
     /// What the server sent first, until the handshake is done.
@@ -204,6 +223,7 @@ impl Wire {
             lent: Vec::new(),
             start: 0,
             end: 0,
+            spilled: Vec::new(),
             may_read: false,
             received: Received::More,
             hello: Some(Vec::new()),
@@ -219,35 +239,46 @@ impl Wire {
         self.hello.take().unwrap_or_default()
     }
 
-    fn lend(&mut self, buffer: Vec<u8>) {
-        self.lent = buffer;
-        self.start = 0;
-        self.end = 0;
+    /// Lends a buffer for one large read, and one to the session below.
+    fn lend(&mut self, buffer: &mut Vec<u8>, outer: &mut Vec<u8>) {
+        self.lent = std::mem::take(buffer);
+        let spilled = std::mem::take(&mut self.spilled);
+        self.lent[..spilled.len()].copy_from_slice(&spilled);
+        (self.start, self.end) = (0, spilled.len());
         self.may_read = true;
         self.received = Received::More;
-    }
-
-    /// Takes the buffer back. TLS reads until it would block for want of input,
-    /// so nothing is left in it, unless it stopped because it had to write an
-    /// answer first (a key update on a full socket): those bytes are lost, and
-    /// the session then fails.
-    fn reclaim(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.lent)
-    }
-}
-
-impl Read for Wire {
-    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
-        if self.lent.is_empty() {
-            let count = self.below.read(target)?;
-            if let Some(hello) = &mut self.hello {
-                let wanted = tls::HELLO.saturating_sub(hello.len()).min(count);
-                hello.extend_from_slice(&target[..wanted]);
-            }
-            return Ok(count);
+        if let Transport::Tls(stream) = &mut self.below {
+            outer.resize(WIRE_BUFFER, 0);
+            stream.get_mut().lend(outer, &mut Vec::new());
         }
+    }
+
+    /// Takes the buffers back. TLS reads until it would block for want of input, so
+    /// nothing is left in them, unless it stopped because it has to write an answer
+    /// first (to a key update, on a full socket). Such a rest is kept.
+    fn reclaim(&mut self, buffer: &mut Vec<u8>, outer: &mut Vec<u8>) {
+        self.spilled = self.lent[self.start..self.end].to_vec();
+        (self.start, self.end) = (0, 0);
+        *buffer = std::mem::take(&mut self.lent);
+        if let Transport::Tls(stream) = &mut self.below {
+            stream.get_mut().reclaim(outer, &mut Vec::new());
+        }
+    }
+
+    /// What is known of the socket after a read that would block. One that waits to
+    /// write goes on with the next readiness, not before.
+    fn known(&self) -> Received {
+        match self.start < self.end {
+            true => Received::Drained,
+            false => self.received,
+        }
+    }
+
+    /// Takes bytes of the lent buffer, which is filled anew once. A session below
+    /// hands over its records one by one.
+    fn read_lent(&mut self, target: &mut [u8]) -> io::Result<usize> {
         if self.start == self.end {
-            if !std::mem::take(&mut self.may_read) {
+            if !self.may_read {
                 return match self.received {
                     Received::End => Ok(0),
                     _ => Err(ErrorKind::WouldBlock.into()),
@@ -255,6 +286,7 @@ impl Read for Wire {
             }
             (self.received, self.end) = read_below(&mut self.below, &mut self.lent)?;
             self.start = 0;
+            self.may_read = self.end > 0 && matches!(self.below, Transport::Tls(_));
             match self.received {
                 Received::End => return Ok(0),
                 _ if self.end == 0 => return Err(ErrorKind::WouldBlock.into()),
@@ -264,6 +296,26 @@ impl Read for Wire {
         let count = target.len().min(self.end - self.start);
         target[..count].copy_from_slice(&self.lent[self.start..self.start + count]);
         self.start += count;
+        Ok(count)
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        if !self.lent.is_empty() {
+            return self.read_lent(target);
+        }
+        if !self.spilled.is_empty() {
+            let count = self.spilled.len().min(target.len());
+            target[..count].copy_from_slice(&self.spilled[..count]);
+            self.spilled.drain(..count);
+            return Ok(count);
+        }
+        let count = self.below.read(target)?;
+        if let Some(hello) = &mut self.hello {
+            let wanted = tls::HELLO.saturating_sub(hello.len()).min(count);
+            hello.extend_from_slice(&target[..wanted]);
+        }
         Ok(count)
     }
 }
@@ -288,5 +340,48 @@ impl Read for Transport {
                 stream.read(target)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn what_tls_leaves_unread_comes_first_with_and_without_a_buffer() {
+        let (own, mut peer) = UnixStream::pair().unwrap();
+        own.set_nonblocking(true).unwrap();
+        let socket = TcpStream::from_std(OwnedFd::from(own).into());
+        let mut wire = Wire::new(Transport::Plain(socket));
+        let mut buffers = Buffers::new();
+        let mut bytes = [0; 4];
+        peer.write_all(b"0123456789").unwrap();
+        wire.lend(&mut buffers.wire, &mut buffers.outer);
+        assert_eq!(wire.read(&mut bytes).unwrap(), 4);
+        assert_eq!(
+            wire.known(),
+            Received::Drained,
+            "it would be tried for ever"
+        );
+        wire.reclaim(&mut buffers.wire, &mut buffers.outer);
+        assert_eq!(buffers.wire.len(), WIRE_BUFFER);
+        assert_eq!(wire.spilled, b"456789");
+
+        assert_eq!(wire.read(&mut bytes).unwrap(), 4);
+        assert_eq!(&bytes, b"4567");
+
+        peer.write_all(b"ab").unwrap();
+        wire.lend(&mut buffers.wire, &mut buffers.outer);
+        assert_eq!(wire.read(&mut bytes).unwrap(), 2);
+        assert_eq!(&bytes[..2], b"89");
+        assert_eq!(wire.read(&mut bytes).unwrap(), 2);
+        assert_eq!(&bytes[..2], b"ab");
+        let empty = wire.read(&mut bytes).unwrap_err();
+        assert_eq!(empty.kind(), ErrorKind::WouldBlock);
+        assert_eq!(wire.known(), Received::Short);
+        wire.reclaim(&mut buffers.wire, &mut buffers.outer);
+        assert_eq!(wire.spilled.capacity(), 0);
     }
 }

@@ -3,13 +3,22 @@
 
 mod support;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use support::{Client, Drive, Host, Peer, Server, bounded, field};
-use wsc::connection::State;
+use support::{Client, Deflate, Drive, Host, Peer, Random, Server, bounded, field, op};
+use wsc::connection::{Counter, State};
 use wsc::error::Status;
-use wsc::event::{EventType, MessageType};
+use wsc::event::{EventType, MessageType, Part};
 use wsc::reconnect::QueuePolicy;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const PARTS: [(u8, bool); 4] = [
+    (op::TEXT, false),
+    (op::CONTINUATION, false),
+    (op::CONTINUATION, false),
+    (op::CONTINUATION, true),
+];
 
 /// Comes back at once, or nearly so.
 fn persistent(url: &str, drive: Drive) -> Client {
@@ -205,6 +214,173 @@ fn messages_that_wait_are_kept_dropped_or_expire() {
             assert_eq!(peer.text(), "late", "{policy:?}");
             peer.close();
             assert_eq!(client.end().unsent, if expires { 2 } else { 0 });
+        }
+    });
+}
+
+const COUNT: usize = 24;
+
+/// All of them are more than two sockets together take, and each tells its number.
+fn large(number: usize) -> Vec<u8> {
+    static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut random = Random::new();
+        let noise = (0..1 << 15).flat_map(|_| random.below(u64::MAX).to_be_bytes());
+        noise.collect()
+    });
+    [&number.to_be_bytes()[..], &NOISE].concat()
+}
+
+/// Opens, sends `COUNT` messages that nobody reads, and loses the connection: what the
+/// kernel took of them, and how many the close calls unsent.
+fn lose_messages(client: &Client, server: &Server, header: &str) -> (usize, u64) {
+    client.expect(EventType::Connect);
+    let mut peer = server.accept();
+    peer.accept_with(header);
+    client.expect(EventType::Handshake);
+    for number in 0..COUNT {
+        client.send_binary(&large(number)).unwrap();
+    }
+    let mut queued = 0;
+    client.until("the sockets are full", || {
+        std::mem::replace(&mut queued, client.buffered_amount()) == client.buffered_amount()
+    });
+    assert_ne!(queued, 0);
+    peer.reset();
+    let end = client.end();
+    assert_eq!(end.status, Status::Reset);
+    let sent = client.counter(Counter::MessagesSent) as usize;
+    (sent, end.unsent)
+}
+
+#[test]
+fn messages_that_the_kernel_did_not_take_are_sent_again_dropped_or_expire() {
+    bounded(|| {
+        for (policy, deflate) in [
+            (QueuePolicy::Keep, false),
+            (QueuePolicy::Keep, true),
+            (QueuePolicy::Expire(MINUTE), false),
+            (QueuePolicy::Drop, false),
+            (QueuePolicy::Expire(Duration::from_nanos(1)), false),
+        ] {
+            let server = Server::listen();
+            server.shrink_receive_buffer();
+            let client = persistent(&server.url(), Drive::Poll);
+            client.set_send_queue_limit(64 << 20).unwrap();
+            client.set_deflate(deflate).unwrap();
+            client
+                .set_reconnect(|contract| {
+                    contract.queue = policy;
+                    Ok(())
+                })
+                .unwrap();
+            client.add_prologue(MessageType::Text, b"first").unwrap();
+            client.connect().unwrap();
+            let header = match deflate {
+                true => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+                false => "",
+            };
+            let (sent, lost) = lose_messages(&client, &server, header);
+            // The prologue is not among them, and comes again anyway.
+            let unsent = COUNT + 1 - sent;
+            assert!((1..COUNT).contains(&unsent), "{unsent}");
+            let is_kept = policy != QueuePolicy::Drop;
+            assert_eq!(lost, if is_kept { 0 } else { unsent as u64 }, "{policy:?}");
+
+            client.send_text(b"between").unwrap();
+            client.expect(EventType::Reconnect);
+            let comes = policy == QueuePolicy::Keep || policy == QueuePolicy::Expire(MINUTE);
+            let script = std::thread::spawn(move || {
+                let mut peer = server.accept();
+                peer.accept_with(header);
+                let mut inflate = Deflate::new(15, 15);
+                let mut next = || {
+                    let frame = peer.frame();
+                    match frame.rsv == 4 {
+                        true => inflate.decompress(&frame.payload),
+                        false => frame.payload,
+                    }
+                };
+                assert_eq!(next(), b"first");
+                for number in (COUNT - unsent..COUNT).filter(|_| comes) {
+                    assert!(next() == large(number), "not number {number}");
+                }
+                if policy != QueuePolicy::Expire(Duration::from_nanos(1)) {
+                    assert_eq!(next(), b"between");
+                }
+                assert_eq!(next(), b"late");
+                peer.close();
+            });
+            client.expect(EventType::Connect);
+            client.expect(EventType::Handshake);
+            client.send_text(b"late").unwrap();
+            let end = client.end();
+            let expired = matches!(policy, QueuePolicy::Expire(_)) && !comes;
+            assert_eq!(end.unsent, if expired { unsent as u64 + 1 } else { 0 });
+            script.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn the_prologue_is_not_among_the_unsent() {
+    bounded(|| {
+        let server = Server::listen();
+        server.shrink_receive_buffer();
+        let client = Client::new(Drive::Poll, &server.url());
+        client.set_send_queue_limit(64 << 20).unwrap();
+        let large = vec![0; 8 << 20];
+        client.add_prologue(MessageType::Binary, &large).unwrap();
+        client.connect().unwrap();
+        let peer = client.opened_by(&server);
+        assert_ne!(client.buffered_amount(), 0);
+        client.send_text(b"one").unwrap();
+        peer.reset();
+        assert_eq!(client.end().unsent, 1);
+    });
+}
+
+#[test]
+fn a_message_in_parts_is_kept_whole_and_goes_on() {
+    bounded(|| {
+        for policy in [
+            QueuePolicy::Keep,
+            QueuePolicy::Drop,
+            // One that is not complete does not expire.
+            QueuePolicy::Expire(Duration::from_nanos(1)),
+        ] {
+            let server = Server::listen();
+            let client = persistent(&server.url(), Drive::Poll);
+            client
+                .set_reconnect(|contract| {
+                    contract.queue = policy;
+                    Ok(())
+                })
+                .unwrap();
+            let send = |part, text: &str| {
+                client.send_message(MessageType::Text, part, false, text.as_bytes())
+            };
+            client.connect().unwrap();
+            let mut peer = client.opened_by(&server);
+            send(Part::First, "one ").unwrap();
+            send(Part::More, "two ").unwrap();
+            // They have left, and the message has not.
+            assert_eq!(peer.frame().payload, b"one ");
+            assert_eq!(peer.frame().payload, b"two ");
+            lose(&client, peer);
+            let goes_on = policy != QueuePolicy::Drop;
+            let more = send(Part::More, "three ");
+            assert_eq!(more, if goes_on { Ok(()) } else { Err(Status::State) });
+            client.expect(EventType::Reconnect);
+            let mut peer = client.opened_by(&server);
+            if goes_on {
+                send(Part::Last, "four").unwrap();
+                let frames = [(); 4].map(|()| peer.frame());
+                let text: Vec<u8> = frames.iter().flat_map(|it| it.payload.clone()).collect();
+                assert_eq!(text, b"one two three four");
+                assert_eq!(frames.map(|it| (it.opcode, it.fin)), PARTS);
+            }
+            send(Part::Whole, "next").unwrap();
+            assert_eq!(peer.text(), "next");
         }
     });
 }

@@ -226,6 +226,11 @@ fn on_free_is_once_and_last() {
 }
 
 #[test]
+fn the_way_to_the_server() {
+    run("transport");
+}
+
+#[test]
 fn the_header_alone() {
     run("header");
 }

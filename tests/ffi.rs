@@ -234,6 +234,13 @@ fn ca_file() -> &'static CStr {
     &FILE
 }
 
+static CRL: LazyLock<Vec<u8>> = LazyLock::new(|| identity().revoke(&[&identity().certificate], 1));
+
+fn crl_file() -> &'static CStr {
+    static FILE: LazyLock<CString> = LazyLock::new(|| file("ffi-crl.pem", &CRL));
+    &FILE
+}
+
 fn identity_file() -> &'static CStr {
     static FILE: LazyLock<CString> = LazyLock::new(|| {
         file(
@@ -423,6 +430,12 @@ fn functions() -> BTreeMap<&'static str, Call> {
         ("wsc_conn_add_tls_ca_file", |h| unsafe {
             wsc_conn_add_tls_ca_file(h.conn, ca_file().as_ptr()).into()
         }),
+        ("wsc_conn_add_tls_crl", |h| unsafe {
+            wsc_conn_add_tls_crl(h.conn, CRL.as_ptr().cast(), CRL.len()).into()
+        }),
+        ("wsc_conn_add_tls_crl_file", |h| unsafe {
+            wsc_conn_add_tls_crl_file(h.conn, crl_file().as_ptr()).into()
+        }),
         ("wsc_conn_set_tls_system_roots", |h| unsafe {
             wsc_conn_set_tls_system_roots(h.conn, false).into()
         }),
@@ -481,6 +494,9 @@ fn functions() -> BTreeMap<&'static str, Call> {
         }),
         ("wsc_conn_set_interface", |h| unsafe {
             wsc_conn_set_interface(h.conn, null()).into()
+        }),
+        ("wsc_conn_set_tcp_nodelay", |h| unsafe {
+            wsc_conn_set_tcp_nodelay(h.conn, false).into()
         }),
         ("wsc_conn_set_keepalive", |h| unsafe {
             wsc_conn_set_keepalive(h.conn, 60_000).into()
@@ -714,6 +730,8 @@ fn null_arguments() {
             ("add value", wsc_conn_add_header(h.conn, name, null())),
             ("ca", wsc_conn_add_tls_ca(h.conn, null(), 1)),
             ("ca path", wsc_conn_add_tls_ca_file(h.conn, null())),
+            ("crl", wsc_conn_add_tls_crl(h.conn, null(), 1)),
+            ("crl path", wsc_conn_add_tls_crl_file(h.conn, null())),
             (
                 "chain",
                 wsc_conn_set_tls_identity(h.conn, null(), 1, null(), 0, null()),
@@ -977,6 +995,9 @@ fn transport_settings_tell_their_mistakes() {
     unsafe {
         assert_eq!(wsc_conn_add_tls_ca(h.conn, data, 7), WSC_ERR_PEM);
         assert_eq!(wsc_conn_add_tls_ca_file(h.conn, missing), WSC_ERR_FILE);
+        assert_eq!(wsc_conn_add_tls_crl(h.conn, data, 7), WSC_ERR_PEM);
+        assert_eq!(wsc_conn_add_tls_crl(h.conn, data, 0), WSC_ERR_PEM);
+        assert_eq!(wsc_conn_add_tls_crl_file(h.conn, missing), WSC_ERR_FILE);
         let identity = wsc_conn_set_tls_identity(h.conn, data, 7, data, 7, null());
         assert_eq!(identity, WSC_ERR_PEM);
         let pkcs12 = wsc_conn_set_tls_pkcs12(h.conn, data, 7, null());
@@ -1044,8 +1065,9 @@ fn transport_settings_tell_their_mistakes() {
 
 type SetText = unsafe extern "C" fn(*mut wsc_conn_t, *const c_char) -> wsc_status_t;
 
-const TEXTS: [SetText; 7] = [
+const TEXTS: [SetText; 8] = [
     wsc_conn_add_tls_ca_file,
+    wsc_conn_add_tls_crl_file,
     wsc_conn_set_tls_alpn,
     wsc_conn_set_tls_server_name,
     wsc_conn_set_tls_verify_name,

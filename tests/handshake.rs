@@ -664,6 +664,34 @@ fn a_stall_in_the_upgrade_ends_at_the_handshake_timeout() {
 }
 
 #[test]
+fn a_stall_at_any_byte_of_the_answer_ends_at_the_deadline() {
+    bounded(|| {
+        let whole = Peer::answer("GET / HTTP/1.1\r\nSec-WebSocket-Key: x\r\n", "").len();
+        let server = Server::listen().serve(move |mut peer| {
+            let answer = Peer::answer(&peer.read_request(), "");
+            peer.write(&answer[..peer.index]);
+            peer.until_gone();
+        });
+        let host = Host::new(Drive::Poll);
+        let failures = host.failures(whole, |_| {
+            let connection = host.connection(&server.url());
+            connection.set_handshake_timeout(Some(SHORT)).unwrap();
+            connection.connect().unwrap();
+            connection
+        });
+        for failure in failures {
+            assert_eq!(
+                (failure.status, failure.phase),
+                (Status::Timeout, Phase::Upgrade),
+                "{}",
+                failure.text
+            );
+        }
+        server.finish();
+    });
+}
+
+#[test]
 fn an_answer_that_trickles_for_ever_does_not_push_the_deadline() {
     bounded(|| {
         let server = Server::listen().serve(|mut peer| {

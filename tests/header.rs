@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use wsc::config;
+use wsc::error::Phase;
 use wsc::ffi::{wsc_abi_version, wsc_version};
 
 const HEADER: &str = "include/wsc.h";
@@ -371,6 +372,47 @@ fn defaults_in_comments_are_those_of_the_library() {
         .map(|(name, value)| (name.as_str(), *value))
         .collect();
     assert_eq!(documented, defaults);
+}
+
+/// Each deadline that can be set stands in the opening comment with its default.
+#[test]
+fn the_opening_comment_lists_every_deadline() {
+    let header = read(HEADER);
+    let (_, list) = header.split_once("The defaults:\n").unwrap();
+    let (list, _) = list.split_once("*/").unwrap();
+    let listed: BTreeMap<_, _> = list
+        .lines()
+        .filter_map(|line| line.split_once("  wsc_"))
+        .map(|(default, rest)| {
+            let name = rest.split(':').next().unwrap();
+            let default = default.trim_start_matches([' ', '*']).to_owned();
+            (format!("wsc_{name}"), default)
+        })
+        .collect();
+    let told = |time: Option<Duration>| match time {
+        Some(time) => time.as_millis().to_string(),
+        None => "none".to_owned(),
+    };
+    let defaults = config::Config::new("ws://host").unwrap();
+    let no_phase = |phase| defaults.phase_timeouts.get(phase).is_none();
+    assert!([Phase::Dns, Phase::Tcp, Phase::Proxy, Phase::Tls].map(no_phase) == [true; 4]);
+    let expected = [
+        ("connect_timeout", defaults.connect_timeout),
+        ("phase_timeout", None),
+        ("handshake_timeout", defaults.handshake_timeout),
+        ("ping_interval", defaults.ping_interval),
+        ("pong_timeout", defaults.pong_timeout),
+        ("idle_timeout", defaults.idle_timeout),
+        ("close_timeout", defaults.close_timeout),
+        ("tcp_user_timeout", defaults.socket.user_timeout),
+        ("keepalive", defaults.socket.keepalive),
+    ];
+    let expected = expected.map(|(name, time)| (format!("wsc_conn_set_{name}"), told(time)));
+    assert_eq!(listed, BTreeMap::from(expected));
+    for Function { name, .. } in functions() {
+        let is_deadline = name.starts_with("wsc_conn_set_") && name.ends_with("_timeout");
+        assert!(!is_deadline || listed.contains_key(&name), "{name}");
+    }
 }
 
 /// The list is kept by hand: a name that goes, goes from it on purpose.

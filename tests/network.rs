@@ -240,7 +240,7 @@ fn redirects_are_followed_when_asked_for_and_secrets_stay() {
 #[test]
 fn redirects_without_end_or_to_nowhere_fail() {
     bounded(|| {
-        for (location, count) in [("/again", 3), ("ftp://host/", 1), ("nonsense", 1)] {
+        for (location, count) in [("again", 3), ("ftp://host/", 1), ("http:nonsense", 1)] {
             let server = Server::listen();
             let client = Client::new(Drive::Poll, &server.url());
             client.set_max_redirects(2).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use support::tls::Identity;
-use support::{Client, Drive, Frame, Peer, Server, bounded, field};
+use support::{Client, Drive, Failure, Frame, Host, Peer, SHORT, Server, bounded, field};
 use wsc::error::{Phase, Status};
 use wsc::event::EventType;
 
@@ -198,21 +198,92 @@ fn socks_leads_to_the_server_with_and_without_a_password() {
 #[test]
 fn a_socks_refusal_has_its_code() {
     bounded(|| {
-        let server = Server::listen();
-        let client = client("ws://nowhere.example/", &proxy_url("socks5", &server));
-        client.connect().unwrap();
-        let _script = server.serve(|mut peer| {
-            socks_request(&mut peer, None);
-            peer.write([5, 5, 0, 1, 0, 0, 0, 0, 0, 0]);
-            peer.until_gone();
-        });
-        let failure = client.failure();
-        assert_eq!((failure.status, failure.http_status), (Status::Proxy, 5));
-        assert!(
-            failure.text.contains("connection refused"),
-            "{}",
-            failure.text
-        );
+        for (code, words) in [
+            (1, "general failure"),
+            (2, "not allowed"),
+            (3, "network unreachable"),
+            (4, "host unreachable"),
+            (5, "connection refused"),
+            (6, "time to live"),
+            (7, "command not supported"),
+            (8, "address type not supported"),
+            (9, "unknown code"),
+            (255, "unknown code"),
+        ] {
+            let server = Server::listen();
+            let client = client("ws://nowhere.example/", &proxy_url("socks5", &server));
+            client.connect().unwrap();
+            let _script = server.serve(move |mut peer| {
+                socks_request(&mut peer, None);
+                peer.write([5, code, 0, 1, 0, 0, 0, 0, 0, 0]);
+                peer.until_gone();
+            });
+            let failure = client.failure();
+            assert_eq!(
+                (failure.status, failure.phase),
+                (Status::Proxy, Phase::Proxy)
+            );
+            assert_eq!(failure.http_status, u16::from(code));
+            assert!(failure.text.contains(words), "{}", failure.text);
+            let report = client.report().unwrap();
+            assert_eq!(report.proxy_status, u16::from(code));
+        }
+    });
+}
+
+/// What comes of a proxy that says only the first bytes of `answers`, each of which
+/// follows something of the client, and then stays or goes: one failure for each number
+/// of bytes.
+fn half_replies(scheme: &str, answers: &'static [&'static [u8]], stays: bool) -> Vec<Failure> {
+    let whole: usize = answers.iter().map(|answer| answer.len()).sum();
+    let server = Server::listen();
+    let proxy = proxy_url(scheme, &server).replace("//", "//me:secret@");
+    let script = server.serve(move |mut peer| {
+        let mut left = peer.index;
+        for answer in answers {
+            // It may have been left already.
+            if !peer.says_more() {
+                return;
+            }
+            peer.forget_input();
+            let said = left.min(answer.len());
+            peer.write(&answer[..said]);
+            left -= said;
+            if said < answer.len() {
+                break;
+            }
+        }
+        match stays {
+            true => peer.until_gone(),
+            false => peer.half_close(),
+        }
+    });
+    let host = Host::new(Drive::Poll);
+    let failures = host.failures(whole, |_| {
+        let connection = host.connection("ws://nowhere.example/");
+        connection.set_proxy(&proxy).unwrap();
+        let timeout = stays.then_some(SHORT);
+        connection.set_phase_timeout(Phase::Proxy, timeout).unwrap();
+        connection.connect().unwrap();
+        connection
+    });
+    drop(script);
+    failures
+}
+
+#[test]
+fn half_a_reply_of_any_length_is_told() {
+    bounded(|| {
+        const HTTP: &[&[u8]] = &[AGREED.as_bytes()];
+        const SOCKS: &[&[u8]] = &[&[5, 2], &[1, 0], &[5, 0, 0, 3, 2, b'a', b'b', 0, 80]];
+        for (scheme, answers) in [("http", HTTP), ("socks5", SOCKS)] {
+            for (stays, status) in [(true, Status::Timeout), (false, Status::Closed)] {
+                for failure in half_replies(scheme, answers, stays) {
+                    assert_eq!((failure.status, failure.phase), (status, Phase::Proxy));
+                    assert!(failure.text.contains("proxy"), "{}", failure.text);
+                }
+            }
+        }
     });
 }
 

@@ -3,13 +3,16 @@
 
 mod support;
 
+use std::io::{Read, Write};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
 use openssl::ssl::{SslAcceptor, SslVerifyMode, SslVersion};
 use openssl::symm::Cipher;
 use support::tls::{Identity, Subject};
-use support::{Client, Drive, Failure, Frame, Peer, Scripts, Server, bounded, op};
+use support::{
+    Client, Drive, Failure, Frame, Gate, Host, Peer, SHORT, Scripts, Server, bounded, op, traced,
+};
 use wsc::error::{Phase, Status};
 use wsc::event::EventType;
 use wsc::tls::{PinType, TlsVersion};
@@ -106,6 +109,87 @@ fn records_arrive_in_pieces() {
             }
             close(&client);
             scripts.finish();
+        }
+    });
+}
+
+const LARGE: usize = 8 << 20;
+
+#[test]
+fn a_record_is_less_than_one_system_call() {
+    let test = || {
+        let authority = Identity::authority();
+        let scripts = serve(authority.server().acceptor(), |mut peer| {
+            peer.accept();
+            peer.send(&Frame::binary(vec![0; LARGE]));
+            peer.until_gone();
+        });
+        let client = trusting(&authority, &scripts.secure_url());
+        open(&client);
+        assert_eq!(client.message().1.len(), LARGE);
+    };
+    let name = "a_record_is_less_than_one_system_call";
+    traced(name, "recvfrom", test, |trace| {
+        // The client's socket is the one from which most came.
+        let mut sockets = std::collections::BTreeMap::<&str, (usize, usize)>::new();
+        for line in trace.lines() {
+            let (Some((_, call)), Some((_, result))) =
+                (line.split_once("recvfrom("), line.rsplit_once("= "))
+            else {
+                continue;
+            };
+            let socket = sockets.entry(call.split(',').next().unwrap()).or_default();
+            let count = result.split(' ').next().unwrap().parse().unwrap_or(0);
+            *socket = (socket.0 + count, socket.1 + 1);
+        }
+        let (bytes, calls) = sockets.into_values().max().unwrap();
+        assert!(bytes > LARGE, "{bytes} bytes were read: {trace}");
+        let records = LARGE / (16 << 10);
+        // Read one by one, each takes two: its header, and the rest. Where the server is
+        // slow, each comes alone and takes one.
+        assert!(
+            calls < records * 3 / 2,
+            "{calls} calls for {records} records"
+        );
+    });
+}
+
+#[test]
+fn a_key_update_on_a_full_socket_loses_nothing() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let acceptor = authority.server().acceptor_for(SslVersion::TLS1_3);
+        let (is_stuck, is_sent, has_read) = (Gate::default(), Gate::default(), Gate::default());
+        let gates = (is_stuck.clone(), is_sent.clone(), has_read.clone());
+        let scripts = serve(acceptor, move |mut peer| {
+            peer.accept();
+            gates.0.wait();
+            peer.request_key_update();
+            peer.send_all(&[Frame::text("behind"), Frame::text("the update")]);
+            gates.1.open();
+            gates.2.wait();
+            assert_eq!(peer.frame().payload.len(), 8 << 20);
+            assert_eq!(peer.text(), "last");
+            peer.send(&Frame::text("end"));
+            peer.until_gone();
+        });
+        let client = trusting(&authority, &scripts.secure_url());
+        client.host.event_loop.set_standby_grace(None).unwrap();
+        client.set_send_queue_limit(16 << 20).unwrap();
+        open(&client);
+        client.send_binary(&vec![0; 8 << 20]).unwrap();
+        client.send_text(b"last").unwrap();
+        let mut queued = 0;
+        client.until("the socket is full", || {
+            std::mem::replace(&mut queued, client.buffered_amount()) == client.buffered_amount()
+        });
+        assert_ne!(queued, 0);
+        is_stuck.open();
+        is_sent.wait();
+        client.host.turn(Duration::ZERO);
+        has_read.open();
+        for text in ["behind", "the update", "end"] {
+            assert_eq!(client.text(), text);
         }
     });
 }
@@ -254,6 +338,67 @@ fn each_bad_certificate_has_a_status_and_a_sentence() {
             let failure = failure(&server, &authority, |_| {});
             assert_eq!(failure.status, status, "{}", failure.text);
             assert!(failure.text.contains(words), "{}", failure.text);
+        }
+    });
+}
+
+#[test]
+fn revoked_certificates_are_refused_where_lists_are_given() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let (server, other) = (authority.server(), authority.server());
+        let lists = authority.revoke(&[&other.certificate], 1);
+        let der = openssl::x509::X509Crl::from_pem(&lists).unwrap();
+        let der = der.to_der().unwrap();
+        for lists in [&lists, &der] {
+            let scripts = serve(server.acceptor(), echo);
+            let client = trusting(&authority, &scripts.secure_url());
+            client.set_tls(|tls| tls.add_crl(lists)).unwrap();
+            open(&client);
+            close(&client);
+        }
+        let stranger = Identity::authority_named("Stranger");
+        let impostor = Identity::authority();
+        let revoked = [&server.certificate, &other.certificate];
+        for (lists, status, words) in [
+            (
+                authority.revoke(&revoked, 1),
+                Status::CertificateRevoked,
+                "was revoked",
+            ),
+            (
+                [lists, authority.revoke(&revoked, -1)].concat(),
+                Status::CertificateRevoked,
+                "was revoked",
+            ),
+            (
+                authority.revoke(&[&other.certificate], -1),
+                Status::Certificate,
+                "out of date",
+            ),
+            (
+                stranger.revoke(&[&other.certificate], 1),
+                Status::Certificate,
+                "no list of its issuer",
+            ),
+            (
+                impostor.revoke(&[&other.certificate], 1),
+                Status::Certificate,
+                "not signed",
+            ),
+        ] {
+            let failure = failure(&server, &authority, |client| {
+                client.set_tls(|tls| tls.add_crl(&lists)).unwrap();
+            });
+            assert_eq!(failure.status, status, "{}", failure.text);
+            assert!(failure.text.contains(words), "{}", failure.text);
+        }
+        let client = trusting(&authority, "wss://127.0.0.1:9/");
+        let good = authority.revoke(&revoked, 1);
+        let cut = [&good[..], &good[..good.len() / 2]].concat();
+        for garbage in [&b""[..], b"garbage", &authority.pem(), &cut] {
+            let added = client.set_tls(|tls| tls.add_crl(garbage));
+            assert_eq!(added, Err(Status::Pem));
         }
     });
 }
@@ -468,6 +613,68 @@ fn alpn_is_offered_and_told() {
         open(&client);
         assert_eq!(client.report().unwrap().alpn, b"http/1.1");
         close(&client);
+    });
+}
+
+/// A server's socket that sends so many bytes and no more.
+struct Stalling(std::net::TcpStream, usize);
+
+impl Read for Stalling {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Write for Stalling {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let count = self.0.write(&bytes[..bytes.len().min(self.1)])?;
+        self.1 -= count;
+        // What is held back is kept for ever.
+        Ok(if self.1 == 0 { bytes.len() } else { count })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_handshake_that_stalls_at_any_byte_ends_at_its_deadline() {
+    bounded(|| {
+        // Together less than any flight of the server: its certificate alone has more.
+        const COUNT: usize = 100;
+        const STEP: usize = 3;
+        for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
+            let authority = Identity::authority();
+            let acceptor = authority.server().acceptor_for(version);
+            let scripts = Server::listen().serve(move |peer| {
+                let stream = Stalling(peer.stream().try_clone().unwrap(), peer.index * STEP);
+                assert!(acceptor.accept(stream).is_err(), "the handshake was done");
+            });
+            let host = Host::new(Drive::Poll);
+            let failures = host.failures(COUNT, |_| {
+                let connection = host.connection(&scripts.secure_url());
+                connection
+                    .set_tls(|tls| {
+                        tls.system_roots = false;
+                        tls.add_ca(&authority.pem())
+                    })
+                    .unwrap();
+                connection
+                    .set_phase_timeout(Phase::Tls, Some(SHORT))
+                    .unwrap();
+                connection.connect().unwrap();
+                connection
+            });
+            for failure in failures {
+                assert_eq!(
+                    (failure.status, failure.phase),
+                    (Status::Timeout, Phase::Tls),
+                    "{}",
+                    failure.text
+                );
+            }
+        }
     });
 }
 

@@ -268,6 +268,14 @@ func (c *Conn) tlsSettings(options *TLS) []setting {
 			return C.wsc_conn_add_tls_ca_file(c.native, path)
 		})})
 	}
+	settings = append(settings, setting{"TLS.CRLs", bytesOf(o.CRLs, func(lists unsafe.Pointer, len C.size_t) C.wsc_status_t {
+		return C.wsc_conn_add_tls_crl(c.native, lists, len)
+	})})
+	for _, path := range o.CRLFiles {
+		settings = append(settings, setting{"TLS.CRLFiles", text(path, StatusFile, func(path *C.char) C.wsc_status_t {
+			return C.wsc_conn_add_tls_crl_file(c.native, path)
+		})})
+	}
 	settings = append(settings,
 		setting{"TLS.NoSystemRoots", when(o.NoSystemRoots, func() C.wsc_status_t {
 			return C.wsc_conn_set_tls_system_roots(c.native, false)

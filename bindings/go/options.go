@@ -119,6 +119,12 @@ type TLS struct {
 	// NoSystemRoots trusts only RootCAs and RootCAFiles.
 	NoSystemRoots bool
 
+	// CRLs are lists of revoked certificates in PEM, or one in DER, and CRLFiles are files
+	// with such. If there are any, one must cover the server's certificate: up to date, and
+	// signed by a certificate of RootCAs or RootCAFiles.
+	CRLs     []byte
+	CRLFiles []string
+
 	// Certificate is what the client shows, in PEM, with those that lead to its
 	// authority, and Key its key. CertificateFile and KeyFile, or PKCS12, which is what
 	// such a file contains, may take their place. Passphrase is for an encrypted key.

@@ -104,7 +104,8 @@ func newAuthority(t testing.TB) *authority {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -139,6 +140,21 @@ func (a *authority) issue(t testing.TB, names ...string) (cert, key []byte) {
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
+}
+
+// revoke makes a list, in PEM, that revokes the certificate of that number.
+func (a *authority) revoke(t testing.TB, serial int64) []byte {
+	t.Helper()
+	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+		Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: time.Now().Add(time.Hour),
+		RevokedCertificates: []pkix.RevokedCertificate{
+			{SerialNumber: big.NewInt(serial), RevocationTime: time.Now().Add(-time.Hour)},
+		},
+	}, a.cert, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})
 }
 
 func pair(t testing.TB, cert, key []byte) tls.Certificate {
@@ -199,6 +215,9 @@ func TestTLSTrust(t *testing.T) {
 		"RootCAs":               {url, &wsc.TLS{RootCAs: ca.pem}, 0},
 		"RootCAs alone":         {url, &wsc.TLS{RootCAs: ca.pem, NoSystemRoots: true}, 0},
 		"RootCAFiles":           {url, &wsc.TLS{RootCAFiles: []string{file}}, 0},
+		"CRLs":                  {url, &wsc.TLS{RootCAs: ca.pem, CRLs: ca.revoke(t, 99)}, 0},
+		"CRLs, revoked":         {url, &wsc.TLS{RootCAs: ca.pem, CRLs: ca.revoke(t, 2)}, wsc.StatusCertificateRevoked},
+		"CRLs of another":       {url, &wsc.TLS{RootCAs: ca.pem, CRLs: newAuthority(t).revoke(t, 99)}, wsc.StatusCertificate},
 		"another authority":     {url, &wsc.TLS{RootCAs: newAuthority(t).pem, NoSystemRoots: true}, wsc.StatusCertificate},
 		"another name":          {"wss://127.0.0.1:" + otherPort, &wsc.TLS{RootCAs: ca.pem}, wsc.StatusCertificateName},
 		"ServerName":            {"wss://127.0.0.1:" + otherPort, &wsc.TLS{RootCAs: ca.pem, ServerName: "localhost"}, 0},
@@ -561,6 +580,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		"Proxy":             {wsc.DialOptions{Proxy: http.ProxyURL(&url.URL{Scheme: "ftp", Host: "localhost"})}, wsc.StatusURLScheme},
 		"TLS.RootCAs":       {wsc.DialOptions{TLS: &wsc.TLS{RootCAs: []byte("x")}}, wsc.StatusPEM},
 		"TLS.RootCAFiles":   {wsc.DialOptions{TLS: &wsc.TLS{RootCAFiles: []string{"/nonexistent"}}}, wsc.StatusFile},
+		"TLS.CRLs":          {wsc.DialOptions{TLS: &wsc.TLS{CRLs: []byte("x")}}, wsc.StatusPEM},
+		"TLS.CRLFiles":      {wsc.DialOptions{TLS: &wsc.TLS{CRLFiles: []string{"/nonexistent"}}}, wsc.StatusFile},
 		"TLS.MinVersion":    {wsc.DialOptions{TLS: &wsc.TLS{MinVersion: tls.VersionTLS11}}, wsc.StatusInvalid},
 		"TLS.Pins":          {wsc.DialOptions{TLS: &wsc.TLS{Pins: []wsc.Pin{{}}}}, wsc.StatusInvalid},
 		"TLS.NextProtos":    {wsc.DialOptions{TLS: &wsc.TLS{NextProtos: []string{"a", ""}}}, wsc.StatusInvalid},

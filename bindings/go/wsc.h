@@ -51,6 +51,20 @@
  *
  * Units. Times are milliseconds in an int32_t, WSC_FOREVER where there is no
  * limit. Sizes are bytes. Neither uses 0 for "no limit".
+ *
+ * Deadlines. Each ends the attempt with WSC_ERR_TIMEOUT, and a server that sends
+ * byte by byte extends none up to the open connection. The defaults:
+ *   10000  wsc_conn_set_connect_timeout: DNS, TCP, proxy and TLS together; anew
+ *          for each redirect
+ *    none  wsc_conn_set_phase_timeout: one of these alone
+ *   10000  wsc_conn_set_handshake_timeout: the upgrade, a refusing answer's body
+ *          included
+ *   20000  wsc_conn_set_ping_interval: from one ping to the next
+ *   20000  wsc_conn_set_pong_timeout: from a ping until anything arrives
+ *    none  wsc_conn_set_idle_timeout: without any data, pongs included
+ *    5000  wsc_conn_set_close_timeout: from the close frame to the end
+ *    none  wsc_conn_set_tcp_user_timeout: until TCP has sent data acknowledged
+ *    none  wsc_conn_set_keepalive: silence before TCP itself asks
  */
 
 #ifndef WSC_H
@@ -133,7 +147,7 @@ typedef enum {
      */
     WSC_ERR_MODE = 14,
     /**
-     * The data is no certificate or key in PEM, or no PKCS#12 file.
+     * The data is no certificate or key in PEM, no revocation list, or no PKCS#12 file.
      */
     WSC_ERR_PEM = 15,
     /**
@@ -598,7 +612,7 @@ typedef enum {
 } wsc_pin_type_t;
 
 /**
- * What becomes of messages that wait for a connection when an attempt ends
+ * What becomes of messages that have not left when an attempt ends
  * (`wsc_conn_set_queue_policy`).
  */
 typedef enum {
@@ -759,7 +773,8 @@ typedef enum {
  * `wsc_conn_set_deflate_threshold`, `wsc_conn_set_deflate_window_bits`,
  * `wsc_conn_set_deflate_no_context_takeover`, `wsc_conn_set_deflate_max_ratio`.
  *
- * TLS: `wsc_conn_add_tls_ca`, `wsc_conn_add_tls_ca_file`,
+ * TLS: `wsc_conn_add_tls_ca`, `wsc_conn_add_tls_ca_file`, `wsc_conn_add_tls_crl`,
+ * `wsc_conn_add_tls_crl_file`,
  * `wsc_conn_set_tls_system_roots`, `wsc_conn_set_tls_identity`,
  * `wsc_conn_set_tls_identity_files`, `wsc_conn_set_tls_pkcs12`,
  * `wsc_conn_set_tls_versions`, `wsc_conn_set_tls_alpn`,
@@ -770,7 +785,7 @@ typedef enum {
  * Network: `wsc_conn_set_proxy`, `wsc_conn_set_proxy_from_environment`,
  * `wsc_conn_add_proxy_header`, `wsc_conn_clear_proxy_headers`,
  * `wsc_conn_set_phase_timeout`, `wsc_conn_set_idle_timeout`, `wsc_conn_set_local_address`,
- * `wsc_conn_set_interface`, `wsc_conn_set_keepalive`,
+ * `wsc_conn_set_interface`, `wsc_conn_set_tcp_nodelay`, `wsc_conn_set_keepalive`,
  * `wsc_conn_set_tcp_user_timeout`, `wsc_conn_set_max_redirects`,
  * `wsc_conn_set_socket`.
  *
@@ -2161,6 +2176,62 @@ wsc_status_t wsc_conn_add_tls_ca(wsc_conn_t *conn, const void *pem, size_t len);
 wsc_status_t wsc_conn_add_tls_ca_file(wsc_conn_t *conn, const char *path);
 
 /**
+ * Adds lists of revoked certificates.
+ *
+ * Takes effect with the next attempt. From the first list on, a server's certificate
+ * is refused (WSC_ERR_CERTIFICATE_REVOKED) if a list names it, and also if no list of
+ * its issuer covers it: one that is not out of date, and is signed by a certificate of
+ * `wsc_conn_add_tls_ca`, be that a root or one between. The certificates between the
+ * server's and the root are not looked up, and no list is fetched: give new ones, after
+ * `wsc_conn_reset_tls` if the old are to go.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param data  Copied. One or more lists in PEM, or one in DER.
+ * @param len   Length of `data` in bytes.
+ *
+ * @retval WSC_OK           Added.
+ * @retval WSC_ERR_NULL     `conn` or `data` is NULL.
+ * @retval WSC_ERR_PEM      `data` has no list, or a malformed one. Nothing was added.
+ * @retval WSC_ERR_INVALID  `len` is larger than any object.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `data` is readable for `len` bytes.
+ */
+wsc_status_t wsc_conn_add_tls_crl(wsc_conn_t *conn, const void *data, size_t len);
+
+/**
+ * Adds lists of revoked certificates, from a file.
+ *
+ * Takes effect with the next attempt, as `wsc_conn_add_tls_crl` does. The file is read
+ * in this call.
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param path  Copied. NUL-terminated.
+ *
+ * @retval WSC_OK          Added.
+ * @retval WSC_ERR_NULL    `conn` or `path` is NULL.
+ * @retval WSC_ERR_UTF8    `path` is not UTF-8.
+ * @retval WSC_ERR_FILE    The file cannot be read.
+ * @retval WSC_ERR_PEM     It has no list, or a malformed one. Nothing was added.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `path` ends in a NUL.
+ */
+wsc_status_t wsc_conn_add_tls_crl_file(wsc_conn_t *conn, const char *path);
+
+/**
  * Sets whether the system's certificates are trusted.
  *
  * Takes effect with the next attempt. Without them only those of `wsc_conn_add_tls_ca`
@@ -2505,7 +2576,9 @@ wsc_status_t wsc_conn_set_proxy(wsc_conn_t *conn, const char *url);
  *
  * The variables HTTP_PROXY (for `ws`), HTTPS_PROXY (for `wss`), ALL_PROXY and NO_PROXY
  * are read in this call, in small letters first; which of them holds is decided for
- * the URL of each attempt.
+ * the URL of each attempt. NO_PROXY names hosts, which cover what is below them,
+ * addresses and networks (`10.0.0.0/8`), separated by commas. In a CGI, where
+ * REQUEST_METHOD is set, HTTP_PROXY in capitals comes from the request and is left out.
  *
  * @param conn  Borrowed. Not NULL.
  *
@@ -2671,6 +2744,29 @@ wsc_status_t wsc_conn_set_local_address(wsc_conn_t *conn, const char *address);
 wsc_status_t wsc_conn_set_interface(wsc_conn_t *conn, const char *name);
 
 /**
+ * Sets whether small writes leave at once (TCP_NODELAY).
+ *
+ * Takes effect with the next attempt. Without it the kernel holds a small write back
+ * while an earlier one is unacknowledged (Nagle's algorithm).
+ *
+ * @param conn  Borrowed. Not NULL.
+ * @param on    Default true.
+ *
+ * @retval WSC_OK          Set.
+ * @retval WSC_ERR_NULL    `conn` is NULL.
+ * @retval WSC_ERR_STATE   The loop was freed.
+ * @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`.
+ */
+wsc_status_t wsc_conn_set_tcp_nodelay(wsc_conn_t *conn, bool on);
+
+/**
  * Sets after which silence TCP sends keepalive probes.
  *
  * Takes effect with the next attempt. Pings (`wsc_conn_set_ping_interval`) do more:
@@ -2720,9 +2816,11 @@ wsc_status_t wsc_conn_set_tcp_user_timeout(wsc_conn_t *conn, int32_t timeout_ms)
 /**
  * Sets how many HTTP redirects an attempt follows.
  *
- * Takes effect with the next attempt. To another server go neither `Authorization`,
+ * Takes effect with the next attempt. Followed are 301, 302, 303, 307 and 308 with a
+ * `Location`, relative ones too; `http` in it stands for `ws`, `https` for `wss`, and
+ * from `wss` to `ws` none is followed. To another server go neither `Authorization`,
  * `Cookie` and `Host`, nor the credentials of the URL, nor the client certificate;
- * from `wss` to `ws` none is followed.
+ * other headers, subprotocols and messages do.
  *
  * @param conn   Borrowed. Not NULL.
  * @param count  Default 0.
@@ -2890,10 +2988,17 @@ wsc_status_t wsc_conn_set_reconnect_stable_after(wsc_conn_t *conn, int32_t time_
 wsc_status_t wsc_conn_set_reconnect_after_fatal(wsc_conn_t *conn, bool on);
 
 /**
- * Sets what becomes of messages that still wait for a connection to open when an
- * attempt ends and an automatic reconnect follows.
+ * Sets what becomes of messages that have not left when an attempt ends and an
+ * automatic reconnect follows.
  *
- * Takes effect when an attempt ends. CLOSE counts those that are lost as `unsent`.
+ * Takes effect with the next message and the next end. What is kept is sent when the
+ * connection is open again, after the prologue and before what is sent then, in order.
+ * That is every message of which the kernel has not taken the last byte, so that the
+ * server cannot have it whole, and none comes twice; one that the kernel took may be
+ * lost all the same, and CLOSE does not know. The parts of a message are kept together,
+ * and it may be continued. CLOSE counts those that are lost as `unsent`, and those that
+ * have expired in the next one. A message that is kept takes its memory twice until it
+ * has left.
  *
  * @param conn       Borrowed. Not NULL.
  * @param policy     A `wsc_queue_policy_t`. Default WSC_QUEUE_DROP.

@@ -321,6 +321,10 @@ wsc_status_t wsc_conn_add_tls_ca(wsc_conn_t *conn, const void *pem, size_t len);
 
 wsc_status_t wsc_conn_add_tls_ca_file(wsc_conn_t *conn, const char *path);
 
+wsc_status_t wsc_conn_add_tls_crl(wsc_conn_t *conn, const void *data, size_t len);
+
+wsc_status_t wsc_conn_add_tls_crl_file(wsc_conn_t *conn, const char *path);
+
 wsc_status_t wsc_conn_set_tls_system_roots(wsc_conn_t *conn, bool on);
 
 wsc_status_t wsc_conn_set_tls_identity(wsc_conn_t *conn,
@@ -372,6 +376,8 @@ wsc_status_t wsc_conn_set_idle_timeout(wsc_conn_t *conn, int32_t timeout_ms);
 wsc_status_t wsc_conn_set_local_address(wsc_conn_t *conn, const char *address);
 
 wsc_status_t wsc_conn_set_interface(wsc_conn_t *conn, const char *name);
+
+wsc_status_t wsc_conn_set_tcp_nodelay(wsc_conn_t *conn, bool on);
 
 wsc_status_t wsc_conn_set_keepalive(wsc_conn_t *conn, int32_t time_ms);
 

@@ -6,12 +6,13 @@ use socket2::SockAddr;
 
 use crate::config::{Config, Host, Proxy};
 use crate::error::{Failure, Status};
+use crate::helpers::{Addresses, Name};
 use crate::sys;
 
 /// The socket to connect to, or the name to ask the resolver for.
 pub enum Hop {
     Known(SockAddr),
-    Name(String, u16),
+    Name(Name),
 }
 
 impl Hop {
@@ -26,7 +27,7 @@ impl Hop {
             None => (&url.host, url.port),
         };
         Ok(match (host, &url.zone) {
-            (Host::Name(name), _) => Hop::Name(name.clone(), port),
+            (Host::Name(name), _) => Hop::Name((name.clone(), port)),
             (Host::Address(IpAddr::V6(address)), Some(zone)) if proxy.is_none() => {
                 let Some(scope) = sys::interface_index(zone) else {
                     let text = format!("there is no network interface {zone}");
@@ -37,20 +38,16 @@ impl Hop {
             (Host::Address(address), _) => Hop::Known(SocketAddr::new(*address, port).into()),
         })
     }
+}
 
-    /// The addresses. Blocks for a name, so that is for helper threads.
-    pub fn resolve(self) -> Result<Vec<SockAddr>, Failure> {
-        let (name, port) = match self {
-            Hop::Known(address) => return Ok(vec![address]),
-            Hop::Name(name, port) => (name, port),
-        };
-        let addresses: Vec<SockAddr> = match (name.as_str(), port).to_socket_addrs() {
-            Ok(addresses) => addresses.map(SockAddr::from).collect(),
-            Err(error) => return Err(Failure::new(Status::Dns, format!("{name}: {error}"))),
-        };
-        match addresses.is_empty() {
-            true => Err(Failure::new(Status::Dns, format!("{name} has no address"))),
-            false => Ok(addresses),
-        }
+/// The addresses of a name. Blocks, so that is for helper threads.
+pub fn resolve((name, port): &Name) -> Addresses {
+    let addresses: Vec<SockAddr> = match (name.as_str(), *port).to_socket_addrs() {
+        Ok(addresses) => addresses.map(SockAddr::from).collect(),
+        Err(error) => return Err(Failure::new(Status::Dns, format!("{name}: {error}"))),
+    };
+    match addresses.is_empty() {
+        true => Err(Failure::new(Status::Dns, format!("{name} has no address"))),
+        false => Ok(addresses),
     }
 }

@@ -21,7 +21,7 @@ use socket2::SockAddr;
 
 use crate::config::{Config, Host, Proxy, Url, expiry};
 use crate::error::{Failure, Phase, Status};
-use crate::helpers::Helpers;
+use crate::helpers::{Addresses, Helpers, Ticket};
 use crate::report::Report;
 use crate::send_queue::Sink;
 use crate::session::Counters;
@@ -81,7 +81,7 @@ pub struct Connecting {
 }
 
 enum Step {
-    Preparing,
+    Preparing(#[expect(dead_code, reason = "held, so that the job is wanted")] Ticket),
     Prepared(Preparation),
     Tcp(tcp::Connect),
     ProxyTls(tls::Handshake),
@@ -138,14 +138,14 @@ impl Connecting {
 
     /// Takes what a helper thread prepared.
     pub fn set_prepared(&mut self, preparation: Preparation) {
-        if let Step::Preparing = self.step {
+        if let Step::Preparing(_) = self.step {
             self.step = Step::Prepared(preparation);
         }
     }
 
     pub fn phase(&self) -> Phase {
         match &self.step {
-            Step::Preparing | Step::Prepared(_) => Phase::Dns,
+            Step::Preparing(_) | Step::Prepared(_) => Phase::Dns,
             Step::Tcp(_) => Phase::Tcp,
             Step::ProxyTls(_) | Step::Proxy(..) => Phase::Proxy,
             Step::Tls(_) => Phase::Tls,
@@ -174,7 +174,7 @@ impl Connecting {
             return None;
         }
         Some(match &self.step {
-            Step::Preparing | Step::Prepared(_) => Failure::timeout("resolving the host name"),
+            Step::Preparing(_) | Step::Prepared(_) => Failure::timeout("resolving the host name"),
             Step::Tcp(connect) => {
                 connect.give_up(report);
                 Failure::timeout("connecting to the server")
@@ -282,7 +282,7 @@ impl Connecting {
                         }
                     }
                 }
-                step @ (Step::Preparing | Step::Left) => {
+                step @ (Step::Preparing(_) | Step::Left) => {
                     self.step = step;
                     return Ok(Progress::Pending);
                 }
@@ -294,19 +294,22 @@ impl Connecting {
     fn prepare(&mut self, turn: &Turn<'_>, report: &mut Report) {
         self.enter(Phase::Dns, turn.now, report);
         self.step = match self.start_preparation(turn) {
-            Ok(None) => Step::Preparing,
-            Ok(Some(prepared)) => Step::Prepared(Ok(prepared)),
+            Ok(step) => step,
             Err(failure) => Step::Prepared(Err(failure)),
         };
     }
 
-    fn start_preparation(&mut self, turn: &Turn<'_>) -> Result<Option<Prepared>, (Phase, Failure)> {
+    fn start_preparation(&mut self, turn: &Turn<'_>) -> Result<Step, (Phase, Failure)> {
         let config = &self.config;
         self.proxy = config.proxy().map_err(|status| {
             let text = format!("the environment's proxy: {}", status.text());
             (Phase::Proxy, Failure::new(status, text))
         })?;
         let in_dns = |failure| (Phase::Dns, failure);
+        let no_thread = |error: std::io::Error| {
+            let text = format!("no helper thread: {error}");
+            in_dns(Failure::new(Status::System, text))
+        };
         let hop = match self.handed {
             Some(_) => None,
             None => Some(Hop::first(config, self.proxy.as_ref()).map_err(in_dns)?),
@@ -326,10 +329,9 @@ impl Connecting {
         };
         let lacks_server = server_secure && connectors.server.is_none();
         let lacks_proxy = proxy_secure && connectors.proxy.is_none();
-        let asks = matches!(hop, Some(Hop::Name(..)));
         let shared = Arc::clone(turn.connectors);
-        let work = move || {
-            let addresses = hop.map_or(Ok(Vec::new()), Hop::resolve).map_err(in_dns)?;
+        let finish = move |addresses: Addresses| {
+            let addresses = addresses.map_err(in_dns)?;
             let mut connectors = connectors;
             if lacks_server {
                 let built = shared.build(&settings);
@@ -344,17 +346,26 @@ impl Connecting {
                 connectors,
             })
         };
-        if !(asks || lacks_server || lacks_proxy) {
-            return work().map(Some);
-        }
         let done = Arc::clone(&self.on_prepared);
-        let started = turn.helpers.run(move || done(work()));
-        started.map_err(|error| in_dns(Failure::new(Status::System, error.to_string())))?;
-        Ok(None)
+        let addresses = match hop {
+            Some(Hop::Name(name)) => {
+                let then = move |addresses| done(finish(addresses));
+                let ticket = turn.helpers.look_up(name, dns::resolve, then);
+                return Ok(Step::Preparing(ticket.map_err(no_thread)?));
+            }
+            Some(Hop::Known(address)) => vec![address],
+            None => Vec::new(),
+        };
+        if !(lacks_server || lacks_proxy) {
+            return Ok(Step::Prepared(finish(Ok(addresses))));
+        }
+        let ticket = turn.helpers.run(move || done(finish(Ok(addresses))));
+        Ok(Step::Preparing(ticket.map_err(no_thread)?))
     }
 
     fn enter(&mut self, phase: Phase, now: Instant, report: &mut Report) {
-        report.enter(phase, now);
+        // A turn may see several phases, and `now` is its beginning.
+        report.enter(phase, Instant::now());
         self.phase_deadline = expiry(now, self.config.phase_timeouts.get(phase));
     }
 
@@ -513,7 +524,7 @@ impl Connecting {
                 Some(handshake.wire_mut().below_mut().as_raw_fd())
             }
             Step::Proxy(transport, _) | Step::Upgrade(transport) => Some(transport.as_raw_fd()),
-            Step::Preparing | Step::Prepared(_) | Step::Left => None,
+            Step::Preparing(_) | Step::Prepared(_) | Step::Left => None,
         }
     }
 
@@ -535,7 +546,7 @@ impl Connecting {
                 handshake.wire_mut().below_mut().deregister(registry);
             }
             Step::Proxy(transport, _) | Step::Upgrade(transport) => transport.deregister(registry),
-            Step::Preparing | Step::Prepared(_) | Step::Left => {}
+            Step::Preparing(_) | Step::Prepared(_) | Step::Left => {}
         }
     }
 }

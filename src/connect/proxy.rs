@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::config::{Header, Host, Proxy, ProxyType, Url};
 use crate::error::{Failure, Status};
-use crate::http::{self, MAX_FIELDS, printable};
+use crate::http::{self, HeadWatch, MAX_FIELDS, printable};
 
 /// The largest answer to a CONNECT.
 const MAX_HEAD: usize = 16 << 10;
@@ -21,7 +21,7 @@ pub struct Dialogue {
 }
 
 enum State {
-    Http,
+    Http(HeadWatch),
     SocksMethod { proxy: Proxy, request: Vec<u8> },
     SocksPassword { request: Vec<u8> },
     SocksRequest,
@@ -35,7 +35,10 @@ const METHOD_REFUSED: u8 = 0xff;
 impl Dialogue {
     pub fn new(proxy: &Proxy, headers: &[Header], url: &Url) -> Self {
         let (state, output) = match proxy.proxy_type {
-            ProxyType::Http => (State::Http, connect_request(proxy, headers, url)),
+            ProxyType::Http => {
+                let request = connect_request(proxy, headers, url);
+                (State::Http(HeadWatch::default()), request)
+            }
             ProxyType::Socks5 => {
                 let methods: &[u8] = match proxy.credentials {
                     Some(_) => &[METHOD_NONE, METHOD_PASSWORD],
@@ -70,8 +73,8 @@ impl Dialogue {
     pub fn receive(&mut self, bytes: &[u8]) -> Result<bool, Failure> {
         self.received.extend_from_slice(bytes);
         loop {
-            let size = match &self.state {
-                State::Http => http_answer(&self.received)?,
+            let size = match &mut self.state {
+                State::Http(watch) => http_answer(&self.received, watch)?,
                 State::SocksMethod { .. } | State::SocksPassword { .. } => 2,
                 State::SocksRequest => socks_reply_size(&self.received)?,
             };
@@ -91,7 +94,7 @@ impl Dialogue {
 
     fn answered(&mut self, answer: &[u8]) -> Result<bool, Failure> {
         let next = match &mut self.state {
-            State::Http => return Ok(true),
+            State::Http(_) => return Ok(true),
             State::SocksMethod { proxy, request } => {
                 let request = std::mem::take(request);
                 match (answer, &proxy.credentials) {
@@ -171,7 +174,10 @@ fn connect_request(proxy: &Proxy, headers: &[Header], url: &Url) -> Vec<u8> {
 }
 
 /// The size of an agreeing answer's head, 0 while it is not complete.
-fn http_answer(received: &[u8]) -> Result<usize, Failure> {
+fn http_answer(received: &[u8], watch: &mut HeadWatch) -> Result<usize, Failure> {
+    if !watch.is_due(received) && received.len() <= MAX_HEAD {
+        return Ok(0);
+    }
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut fields);
     let size = match response.parse(received) {
@@ -289,6 +295,11 @@ mod tests {
             let mut dialogue = dialogue("http://proxy");
             assert_eq!(dialogue.receive(&answer[..split]), Ok(false));
             assert_eq!(dialogue.receive(&answer[split..]), Ok(true));
+        }
+        let mut trickled = dialogue("http://proxy");
+        for (index, byte) in answer.iter().enumerate() {
+            let is_last = index + 1 == answer.len();
+            assert_eq!(trickled.receive(&[*byte]), Ok(is_last));
         }
         for (answer, status, code) in [
             (&b"HTTP/1.1 403 Forbidden\r\n\r\n"[..], Status::Proxy, 403),

@@ -72,23 +72,26 @@ impl Connect {
         }
     }
 
-    /// The first socket that is connected; those that failed are dropped.
+    /// The first socket that is connected; those that failed, or come too late, are
+    /// dropped.
     fn connected(&mut self, registry: &Registry, report: &mut Report) -> Option<TcpStream> {
+        let mut first = None;
         for (mut socket, address) in std::mem::take(&mut self.started) {
             match is_connected(&socket) {
-                Ok(true) => {
-                    report.tried.push((text(&address), String::new()));
-                    self.deregister(registry);
-                    return Some(socket);
-                }
-                Ok(false) => self.started.push((socket, address)),
+                Ok(true) if first.is_none() => first = Some((socket, address)),
+                Ok(_) => self.started.push((socket, address)),
                 Err(error) => {
                     let _ = registry.deregister(&mut socket);
                     self.failed(&address, error, report);
                 }
             }
         }
-        None
+        let (socket, address) = first?;
+        self.give_up(report);
+        self.deregister(registry);
+        self.started.clear();
+        report.tried.push((text(&address), String::new()));
+        Some(socket)
     }
 
     /// When the next address is due.
@@ -187,7 +190,7 @@ pub fn register(socket: Socket, registry: &Registry, token: Token) -> io::Result
 }
 
 fn set_options(socket: &Socket, options: &SocketOptions, address: &SockAddr) -> io::Result<()> {
-    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_nodelay(options.nodelay)?;
     if let Some(interface) = &options.interface {
         socket.bind_device(Some(interface.as_bytes()))?;
     }

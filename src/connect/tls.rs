@@ -7,6 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use native_tls::{HandshakeError, MidHandshakeTlsStream, Protocol, TlsConnector, TlsStream};
+use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{PKey, Private};
@@ -14,7 +15,7 @@ use openssl::sha::sha256;
 use openssl::stack::Stack;
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags, X509VerifyParam};
-use openssl::x509::{X509, X509StoreContext};
+use openssl::x509::{CrlStatus, X509, X509Crl, X509Ref, X509StoreContext};
 
 use crate::error::{Failure, Status};
 use crate::sys;
@@ -54,6 +55,7 @@ pub struct TlsSettings {
     /// Trusted certificates, in DER.
     roots: Vec<Vec<u8>>,
     pub system_roots: bool,
+    revocations: Vec<Revocations>,
     identity: Option<Identity>,
     min: TlsVersion,
     max: TlsVersion,
@@ -71,6 +73,7 @@ impl Default for TlsSettings {
         TlsSettings {
             roots: Vec::new(),
             system_roots: true,
+            revocations: Vec::new(),
             identity: None,
             min: TlsVersion::Tls12,
             max: TlsVersion::Tls13,
@@ -97,6 +100,27 @@ impl std::fmt::Debug for Identity {
     }
 }
 
+/// A list of revoked certificates. It may be large, so that it is parsed once.
+#[derive(Clone)]
+struct Revocations {
+    digest: [u8; 32],
+    list: Arc<X509Crl>,
+}
+
+impl PartialEq for Revocations {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+impl Eq for Revocations {}
+
+impl std::fmt::Debug for Revocations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Revocations")
+    }
+}
+
 impl TlsSettings {
     /// Trusts the certificates in `pem` too.
     pub fn add_ca(&mut self, pem: &[u8]) -> Result<(), Status> {
@@ -107,6 +131,31 @@ impl TlsSettings {
         for certificate in certificates {
             self.roots
                 .push(certificate.to_der().map_err(|_| Status::Pem)?);
+        }
+        Ok(())
+    }
+
+    /// Takes lists of revoked certificates, in PEM, or one in DER. From then on the
+    /// server's certificate must be covered by one.
+    pub fn add_crl(&mut self, data: &[u8]) -> Result<(), Status> {
+        let begins = b"-----BEGIN X509 CRL-----";
+        let places = data.windows(begins.len()).enumerate();
+        let places: Vec<usize> = places
+            .filter_map(|(place, window)| (window == begins).then_some(place))
+            .collect();
+        let lists: Result<Vec<_>, _> = match places.is_empty() {
+            true => X509Crl::from_der(data).map(|list| vec![list]),
+            false => {
+                let from = |place: &usize| X509Crl::from_pem(&data[*place..]);
+                places.iter().map(from).collect()
+            }
+        };
+        for list in lists.map_err(|_| Status::Pem)? {
+            let der = list.to_der().map_err(|_| Status::Pem)?;
+            self.revocations.push(Revocations {
+                digest: sha256(&der),
+                list: Arc::new(list),
+            });
         }
         Ok(())
     }
@@ -264,6 +313,10 @@ impl TlsSettings {
                 return Err(Failure::new(Status::CertificateName, text));
             }
         }
+        if !self.danger_accept_anything && !self.revocations.is_empty() {
+            let certificate = X509::from_der(certificate).map_err(|_| rejected())?;
+            self.check_revocation(&certificate)?;
+        }
         if self.pins.is_empty() {
             return Ok(());
         }
@@ -281,6 +334,67 @@ impl TlsSettings {
             true => Ok(()),
             false => Err(Failure::new(Status::Pin, Status::Pin.text())),
         }
+    }
+}
+
+/// Revocation. native-tls has no access to the store that verifies the chain, nor to
+/// the certificates between, so the server's own is looked up here.
+impl TlsSettings {
+    fn check_revocation(&self, certificate: &X509) -> Result<(), Failure> {
+        let unknown = |why: &str| {
+            let text =
+                format!("it cannot be told whether the server's certificate was revoked: {why}");
+            Err(Failure::new(Status::Certificate, text))
+        };
+        let issuer = certificate.issuer_name();
+        let lists = self
+            .revocations
+            .iter()
+            .map(|revocations| &*revocations.list);
+        let of_issuer = |list: &&X509Crl| {
+            list.issuer_name()
+                .try_cmp(issuer)
+                .is_ok_and(|it| it.is_eq())
+        };
+        let lists: Vec<&X509Crl> = lists.filter(of_issuer).collect();
+        if lists.is_empty() {
+            return unknown("no list of its issuer was given");
+        }
+        let mut lists = lists
+            .into_iter()
+            .filter(|list| self.is_signed(list))
+            .peekable();
+        if lists.peek().is_none() {
+            return unknown("the list of its issuer is not signed by an added authority");
+        }
+        let now =
+            Asn1Time::days_from_now(0).map_err(|_| Failure::new(Status::System, "no time"))?;
+        let mut is_covered = false;
+        for list in lists {
+            if let CrlStatus::Revoked(_) = list.get_by_cert(certificate) {
+                let text = Status::CertificateRevoked.text();
+                return Err(Failure::new(Status::CertificateRevoked, text));
+            }
+            is_covered |= list.next_update().is_none_or(|next| *next > now);
+        }
+        match is_covered {
+            true => Ok(()),
+            false => unknown("the list of its issuer is out of date"),
+        }
+    }
+
+    /// Whether an authority of the application has signed the list.
+    fn is_signed(&self, list: &X509Crl) -> bool {
+        let is_issuer = |root: &X509Ref| {
+            let same = root.subject_name().try_cmp(list.issuer_name());
+            same.is_ok_and(|order| order.is_eq())
+        };
+        self.roots
+            .iter()
+            .filter_map(|root| X509::from_der(root).ok())
+            .filter(|root| is_issuer(root))
+            .filter_map(|root| root.public_key().ok())
+            .any(|key| list.verify(&key).is_ok_and(|good| good))
     }
 }
 

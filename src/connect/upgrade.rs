@@ -13,7 +13,7 @@ use tungstenite::handshake::derive_accept_key;
 use crate::config::{Config, Deflate, MAX_REFUSAL_BODY};
 use crate::deflate::{self, Agreement};
 use crate::error::{Failure, Status};
-use crate::http::{self, MAX_FIELDS, printable};
+use crate::http::{self, HeadWatch, MAX_FIELDS, printable};
 
 /// An upgrade that is under way.
 pub struct Upgrade {
@@ -25,6 +25,7 @@ pub struct Upgrade {
     max_header: usize,
     follows_redirects: bool,
     received: Vec<u8>,
+    watch: HeadWatch,
     /// Bytes of interim answers, which count against the header limit.
     interim: usize,
     refusal: Option<Refusal>,
@@ -55,8 +56,8 @@ struct Refusal {
     head_size: usize,
     /// How many bytes the body has, where the head says so.
     body_size: Option<usize>,
-    /// The body as it came, if it comes in chunks (RFC 9112 §7.1).
-    chunks: Option<Vec<u8>>,
+    /// If the body comes in chunks.
+    chunks: Option<Chunks>,
 }
 
 impl Upgrade {
@@ -71,6 +72,7 @@ impl Upgrade {
             max_header: config.max_header_size,
             follows_redirects: config.max_redirects > 0,
             received: Vec::new(),
+            watch: HeadWatch::default(),
             interim: 0,
             refusal: None,
         }
@@ -96,17 +98,17 @@ impl Upgrade {
                     false => Ok(None),
                 };
             }
+            let fits = self.interim + self.received.len() <= self.max_header;
+            if !self.watch.is_due(&self.received) && fits {
+                return Ok(None);
+            }
             let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
             let mut response = httparse::Response::new(&mut fields);
             let size = match response.parse(&self.received) {
                 Ok(httparse::Status::Complete(size)) if self.interim + size <= self.max_header => {
                     size
                 }
-                Ok(httparse::Status::Partial)
-                    if self.interim + self.received.len() <= self.max_header =>
-                {
-                    return Ok(None);
-                }
+                Ok(httparse::Status::Partial) if fits => return Ok(None),
                 Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(self.too_big()),
                 Err(error) => {
                     let text = format!("the server's answer is not HTTP: {error}");
@@ -128,6 +130,7 @@ impl Upgrade {
                 100..=199 => {
                     self.interim += size;
                     self.received.drain(..size);
+                    self.watch = HeadWatch::default();
                 }
                 status => {
                     let mut refusal = Refusal::new(status, &response, size);
@@ -296,7 +299,7 @@ impl Refusal {
             } else {
                 body_size
             },
-            chunks: is_chunked.then(Vec::new),
+            chunks: is_chunked.then(Chunks::default),
         }
     }
 
@@ -305,13 +308,10 @@ impl Refusal {
         let Some(chunks) = &mut self.chunks else {
             return;
         };
-        let decoded = chunks_to_body(chunks).0.len();
-        chunks.extend(received.drain(self.head_size + decoded..));
-        received.truncate(self.head_size);
-        let (body, is_complete) = chunks_to_body(chunks);
-        received.extend_from_slice(&body);
-        if is_complete {
-            self.body_size = Some(body.len());
+        let decoded = self.head_size + chunks.decoded;
+        let new: Vec<u8> = received.drain(decoded..).collect();
+        if chunks.decode(&new, received) {
+            self.body_size = Some(chunks.decoded);
         }
     }
 
@@ -320,25 +320,49 @@ impl Refusal {
     }
 }
 
-/// The body in `chunks` as far as it came, and whether it is complete. What
-/// is no chunk ends it.
-fn chunks_to_body(mut chunks: &[u8]) -> (Vec<u8>, bool) {
-    let mut body = Vec::new();
-    loop {
-        match httparse::parse_chunk_size(chunks) {
-            Ok(httparse::Status::Complete((_, 0))) | Err(_) => return (body, true),
-            Ok(httparse::Status::Partial) => return (body, false),
-            Ok(httparse::Status::Complete((start, size))) => {
-                let rest = &chunks[start..];
-                let size = usize::try_from(size).unwrap_or(usize::MAX);
-                if rest.len() < size.saturating_add(2) {
-                    body.extend_from_slice(&rest[..rest.len().min(size)]);
-                    return (body, false);
+/// A body in chunks (RFC 9112 §7.1) that is on its way.
+#[derive(Default)]
+struct Chunks {
+    /// What came of the line with a chunk's size.
+    line: Vec<u8>,
+    /// What is missing of the present chunk and its line end.
+    missing: u64,
+    decoded: usize,
+}
+
+impl Chunks {
+    /// The longest line; with its extensions it has no limit of its own.
+    const MAX_LINE: usize = 1024;
+    const LINE_END: u64 = 2;
+
+    /// Appends what `bytes` carry to `body`; tells whether it is complete. What is no
+    /// chunk ends it.
+    fn decode(&mut self, mut bytes: &[u8], body: &mut Vec<u8>) -> bool {
+        while let Some(next) = bytes.first() {
+            if self.missing > 0 {
+                let data = self.missing.saturating_sub(Self::LINE_END);
+                let data = usize::try_from(data).unwrap_or(usize::MAX).min(bytes.len());
+                body.extend_from_slice(&bytes[..data]);
+                self.decoded += data;
+                let taken = data.max(1);
+                self.missing -= taken as u64;
+                bytes = &bytes[taken..];
+                continue;
+            }
+            self.line.push(*next);
+            bytes = &bytes[1..];
+            if *next != b'\n' && self.line.len() < Self::MAX_LINE {
+                continue;
+            }
+            match httparse::parse_chunk_size(&self.line) {
+                Ok(httparse::Status::Complete((_, size))) if size > 0 => {
+                    self.missing = size.saturating_add(Self::LINE_END);
+                    self.line.clear();
                 }
-                body.extend_from_slice(&rest[..size]);
-                chunks = &rest[size + 2..];
+                _ => return true,
             }
         }
+        false
     }
 }
 

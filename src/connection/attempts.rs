@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use mio::Token;
 
@@ -15,6 +15,8 @@ use crate::reconnect::{self, QueuePolicy};
 use crate::report::Report;
 use crate::session::{End, Outgoing, Ready, Session};
 
+use super::sending::Pending;
+use super::unsent::Unsent;
 use super::{Connection, Inner, State};
 
 /// A reconnect further away than a century makes no difference.
@@ -367,6 +369,7 @@ impl Inner {
         self.report.enter(Phase::Open, now);
         self.report.http_status = accepted.status;
         self.report.head = accepted.head.clone();
+        self.unsent = Unsent::new(self.counters.messages_sent);
         for (kind, payload) in &self.prologue {
             let outgoing = Outgoing {
                 kind: *kind,
@@ -375,19 +378,8 @@ impl Inner {
             };
             session.push_message(outgoing, payload);
         }
-        let mut expires = false;
-        for message in std::mem::take(&mut self.pending) {
-            let part = message.outgoing.part;
-            if part.begins() {
-                let age = now.duration_since(message.since);
-                expires = matches!(self.reconnect.queue, QueuePolicy::Expire(time) if age >= time);
-            }
-            match expires {
-                true => self.expired += u64::from(part.ends()),
-                false => session.push_message(message.outgoing, &message.payload),
-            }
-        }
-        self.pending_bytes = 0;
+        self.unsent.count_prologue(self.prologue.len());
+        self.push_pending(&mut session, now);
         self.negotiated = accepted.negotiated;
         self.inbox.push(EventKind::Handshake {
             status: accepted.status,
@@ -404,6 +396,37 @@ impl Inner {
             inbox.push(kind)
         });
         self.attempt = Attempt::Open(Box::new(session));
+    }
+
+    /// Gives the session what waited for it and is not too old. A message that lacks
+    /// parts goes on in this session, however old it is.
+    fn push_pending(&mut self, session: &mut Session, now: Instant) {
+        let pending = std::mem::take(&mut self.pending);
+        self.pending_bytes = 0;
+        let begins = |message: &Pending| message.outgoing.part.begins();
+        let unfinished = self
+            .unfinished
+            .and_then(|_| pending.iter().rposition(begins));
+        let keeps = self.keeps_unsent();
+        let mut expires = false;
+        for (index, message) in pending.into_iter().enumerate() {
+            let part = message.outgoing.part;
+            if part.begins() {
+                let age = now.duration_since(message.since);
+                let is_old =
+                    matches!(self.reconnect.queue, QueuePolicy::Expire(time) if age >= time);
+                expires = is_old && Some(index) != unfinished;
+            }
+            if expires {
+                self.expired += u64::from(part.ends());
+                continue;
+            }
+            session.push_message(message.outgoing, &message.payload);
+            let number = self.unsent.count(part);
+            if keeps {
+                self.unsent.keep(number, message);
+            }
+        }
     }
 
     fn advance_session(&mut self, connection: &Connection, turn: &mut Turn<'_>, ready: Ready) {
@@ -434,6 +457,7 @@ impl Inner {
         let delivered = inbox.is_empty() && !self.delivering && !self.polled;
         let mut emit = |kind| inbox.push(kind);
         let end = session.advance(turn.now, held, delivered, config, counters, &mut emit);
+        self.unsent.forget_sent(counters.messages_sent);
         let drained = self.full && session.queued() == 0;
         if drained {
             self.full = false;
@@ -454,13 +478,22 @@ impl Inner {
     pub(super) fn end(&mut self, connection: &Connection, end: impl FnOnce(Phase) -> End) {
         let (phase, unsent) = match &self.attempt {
             Attempt::Connecting(connecting) => (connecting.phase(), 0),
-            Attempt::Open(session) => (session.phase(), session.unsent_messages()),
+            Attempt::Open(session) => {
+                let prologue = self.unsent.prologue_left(self.counters.messages_sent);
+                (
+                    session.phase(),
+                    session.unsent_messages().saturating_sub(prologue),
+                )
+            }
             _ => (Phase::None, 0),
         };
         let end = end(phase);
         let restart = self.automatic_restart(&end);
-        let keeps = restart.is_some() && self.reconnect.queue != QueuePolicy::Drop;
-        let pending = if keeps { 0 } else { self.pending_messages() };
+        let keeps = restart.is_some() && self.keeps_unsent();
+        let lost = match keeps {
+            true => unsent.saturating_sub(self.take_back()),
+            false => unsent + self.pending_messages(),
+        };
         if let Some(failure) = end.error {
             self.inbox.push(EventKind::Error {
                 status: failure.status,
@@ -476,7 +509,7 @@ impl Inner {
             reason: end.reason,
             clean: end.clean,
             by_peer: end.by_peer,
-            unsent: unsent + pending + std::mem::take(&mut self.expired),
+            unsent: lost + std::mem::take(&mut self.expired),
         });
         // What was held is delivered: nothing may follow the close.
         self.inbox.paused = false;
@@ -505,7 +538,7 @@ impl Inner {
                 reconnect::hint_for_code(end.code)
             }
         };
-        report.retry_after = reconnect::retry_after(&report.head);
+        report.retry_after = reconnect::retry_after(&report.head, SystemTime::now());
         if self.unwanted || end.status == Status::Panic {
             return None;
         }
@@ -531,6 +564,7 @@ impl Inner {
         }
         connection.socket.store(-1, Ordering::Relaxed);
         self.attempt = Attempt::None;
+        self.unsent = Unsent::default();
     }
 
     /// Ends everything without an event.

@@ -6,6 +6,7 @@ mod delivery;
 mod handlers;
 mod sending;
 mod settings;
+mod unsent;
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -27,6 +28,7 @@ use crate::sys;
 use attempts::{Attempt, Restart};
 use handlers::Handlers;
 use sending::Pending;
+use unsent::Unsent;
 
 pub(crate) use delivery::Batch;
 pub use handlers::Handler;
@@ -108,7 +110,9 @@ struct Inner {
     inbox: Inbox,
     /// Messages that wait for the handshake.
     pending: Vec<Pending>,
-    /// Of those, the ones that became too old.
+    /// Messages that the session has and that have not left.
+    unsent: Unsent,
+    /// Of those that waited, the ones that became too old.
     expired: u64,
     pending_bytes: usize,
     /// The type of the message of which not all parts were sent.
@@ -160,6 +164,7 @@ impl Connection {
                 prologue: Vec::new(),
                 inbox: Inbox::new(id),
                 pending: Vec::new(),
+                unsent: Unsent::default(),
                 expired: 0,
                 pending_bytes: 0,
                 unfinished: None,
@@ -310,7 +315,7 @@ impl Inner {
             Attempt::Open(session) => session.memory(),
             _ => 0,
         };
-        self.buffered() + self.inbox.bytes() + open
+        self.buffered() + self.unsent.bytes() + self.inbox.bytes() + open
     }
 
     /// Lists new events and tells the loop whether the connection is active.

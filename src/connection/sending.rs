@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::config::{BURST, BinaryType, MAX_CONTROL_PAYLOAD};
 use crate::error::Status;
 use crate::event::{EventKind, MessageType, Part};
+use crate::reconnect::QueuePolicy;
 use crate::send_queue::MAX_FRAME_HEADER;
 use crate::session::{Outgoing, Session};
 
@@ -73,7 +74,9 @@ impl Connection {
         match &mut inner.attempt {
             Attempt::Open(session) if session.is_open() => {
                 session.push_message(outgoing, payload);
+                let number = inner.unsent.count(part);
                 inner.sent(self);
+                inner.keep(number, outgoing, payload);
             }
             Attempt::Open(_) => return Err(Status::State),
             Attempt::None if is_over => return Err(Status::State),
@@ -200,7 +203,43 @@ impl Inner {
     pub(super) fn flush(&mut self) {
         if let Attempt::Open(session) = &mut self.attempt {
             session.flush(&mut self.counters);
+            self.unsent.forget_sent(self.counters.messages_sent);
         }
+    }
+
+    /// Whether messages that an attempt leaves behind are for the next one.
+    pub(super) fn keeps_unsent(&self) -> bool {
+        self.reconnect.enabled && self.reconnect.queue != QueuePolicy::Drop
+    }
+
+    /// Keeps what was just given to the session, unless it has left.
+    fn keep(&mut self, number: u64, outgoing: Outgoing, payload: &[u8]) {
+        let sent = self.counters.messages_sent;
+        if !self.keeps_unsent() || self.unsent.is_sent(number, sent) {
+            return;
+        }
+        let message = Pending {
+            outgoing,
+            payload: payload.to_vec(),
+            since: Instant::now(),
+        };
+        self.unsent.keep(number, message);
+    }
+
+    /// Takes back what the session has not sent, to wait for the next one; returns
+    /// how many messages that are.
+    pub(super) fn take_back(&mut self) -> u64 {
+        let unsent = std::mem::take(&mut self.unsent);
+        if !matches!(self.attempt, Attempt::Open(_)) {
+            return 0;
+        }
+        self.pending = unsent.into_messages();
+        let sizes = self.pending.iter().map(|message| message.payload.len());
+        self.pending_bytes = sizes.map(|size| size + MAX_FRAME_HEADER).sum();
+        let last = self.pending.last().map(|message| message.outgoing);
+        let unfinished = last.filter(|outgoing| !outgoing.part.ends());
+        self.unfinished = unfinished.map(|outgoing| outgoing.kind);
+        self.pending_messages()
     }
 
     /// Flushes outside a turn; what a turn must see to is queued for one.

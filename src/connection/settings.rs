@@ -326,6 +326,13 @@ impl Connection {
         })
     }
 
+    pub fn set_nodelay(&self, on: bool) -> Result<(), Status> {
+        self.configure(|config| {
+            config.socket.nodelay = on;
+            Ok(())
+        })
+    }
+
     pub fn set_keepalive(&self, time: Option<Duration>) -> Result<(), Status> {
         let time = checked(time)?;
         self.configure(|config| {

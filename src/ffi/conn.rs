@@ -33,7 +33,8 @@ use crate::event_loop::Loop;
 /// `wsc_conn_set_deflate_threshold`, `wsc_conn_set_deflate_window_bits`,
 /// `wsc_conn_set_deflate_no_context_takeover`, `wsc_conn_set_deflate_max_ratio`.
 ///
-/// TLS: `wsc_conn_add_tls_ca`, `wsc_conn_add_tls_ca_file`,
+/// TLS: `wsc_conn_add_tls_ca`, `wsc_conn_add_tls_ca_file`, `wsc_conn_add_tls_crl`,
+/// `wsc_conn_add_tls_crl_file`,
 /// `wsc_conn_set_tls_system_roots`, `wsc_conn_set_tls_identity`,
 /// `wsc_conn_set_tls_identity_files`, `wsc_conn_set_tls_pkcs12`,
 /// `wsc_conn_set_tls_versions`, `wsc_conn_set_tls_alpn`,
@@ -44,7 +45,7 @@ use crate::event_loop::Loop;
 /// Network: `wsc_conn_set_proxy`, `wsc_conn_set_proxy_from_environment`,
 /// `wsc_conn_add_proxy_header`, `wsc_conn_clear_proxy_headers`,
 /// `wsc_conn_set_phase_timeout`, `wsc_conn_set_idle_timeout`, `wsc_conn_set_local_address`,
-/// `wsc_conn_set_interface`, `wsc_conn_set_keepalive`,
+/// `wsc_conn_set_interface`, `wsc_conn_set_tcp_nodelay`, `wsc_conn_set_keepalive`,
 /// `wsc_conn_set_tcp_user_timeout`, `wsc_conn_set_max_redirects`,
 /// `wsc_conn_set_socket`.
 ///

@@ -65,7 +65,9 @@ pub unsafe extern "C" fn wsc_conn_set_proxy(
 ///
 /// The variables HTTP_PROXY (for `ws`), HTTPS_PROXY (for `wss`), ALL_PROXY and NO_PROXY
 /// are read in this call, in small letters first; which of them holds is decided for
-/// the URL of each attempt.
+/// the URL of each attempt. NO_PROXY names hosts, which cover what is below them,
+/// addresses and networks (`10.0.0.0/8`), separated by commas. In a CGI, where
+/// REQUEST_METHOD is set, HTTP_PROXY in capitals comes from the request and is left out.
 ///
 /// @param conn  Borrowed. Not NULL.
 ///
@@ -289,6 +291,34 @@ pub unsafe extern "C" fn wsc_conn_set_interface(
     })
 }
 
+/// Sets whether small writes leave at once (TCP_NODELAY).
+///
+/// Takes effect with the next attempt. Without it the kernel holds a small write back
+/// while an earlier one is unacknowledged (Nagle's algorithm).
+///
+/// @param conn  Borrowed. Not NULL.
+/// @param on    Default true.
+///
+/// @retval WSC_OK          Set.
+/// @retval WSC_ERR_NULL    `conn` is NULL.
+/// @retval WSC_ERR_STATE   The loop was freed.
+/// @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_set_tcp_nodelay(conn: *mut wsc_conn_t, on: bool) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        conn.set_nodelay(on)
+    })
+}
+
 /// Sets after which silence TCP sends keepalive probes.
 ///
 /// Takes effect with the next attempt. Pings (`wsc_conn_set_ping_interval`) do more:
@@ -358,9 +388,11 @@ pub unsafe extern "C" fn wsc_conn_set_tcp_user_timeout(
 
 /// Sets how many HTTP redirects an attempt follows.
 ///
-/// Takes effect with the next attempt. To another server go neither `Authorization`,
+/// Takes effect with the next attempt. Followed are 301, 302, 303, 307 and 308 with a
+/// `Location`, relative ones too; `http` in it stands for `ws`, `https` for `wss`, and
+/// from `wss` to `ws` none is followed. To another server go neither `Authorization`,
 /// `Cookie` and `Host`, nor the credentials of the URL, nor the client certificate;
-/// from `wss` to `ws` none is followed.
+/// other headers, subprotocols and messages do.
 ///
 /// @param conn   Borrowed. Not NULL.
 /// @param count  Default 0.

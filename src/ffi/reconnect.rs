@@ -11,7 +11,7 @@ use crate::connection::Connection;
 use crate::error::Status;
 use crate::reconnect::QueuePolicy;
 
-/// What becomes of messages that wait for a connection when an attempt ends
+/// What becomes of messages that have not left when an attempt ends
 /// (`wsc_conn_set_queue_policy`).
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,10 +222,17 @@ pub unsafe extern "C" fn wsc_conn_set_reconnect_after_fatal(
     })
 }
 
-/// Sets what becomes of messages that still wait for a connection to open when an
-/// attempt ends and an automatic reconnect follows.
+/// Sets what becomes of messages that have not left when an attempt ends and an
+/// automatic reconnect follows.
 ///
-/// Takes effect when an attempt ends. CLOSE counts those that are lost as `unsent`.
+/// Takes effect with the next message and the next end. What is kept is sent when the
+/// connection is open again, after the prologue and before what is sent then, in order.
+/// That is every message of which the kernel has not taken the last byte, so that the
+/// server cannot have it whole, and none comes twice; one that the kernel took may be
+/// lost all the same, and CLOSE does not know. The parts of a message are kept together,
+/// and it may be continued. CLOSE counts those that are lost as `unsent`, and those that
+/// have expired in the next one. A message that is kept takes its memory twice until it
+/// has left.
 ///
 /// @param conn       Borrowed. Not NULL.
 /// @param policy     A `wsc_queue_policy_t`. Default WSC_QUEUE_DROP.

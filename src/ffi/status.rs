@@ -48,7 +48,7 @@ pub enum wsc_status_t {
     WSC_ERR_TOO_BIG = 13,
     /// The loop runs its callbacks on its own thread, so it cannot be dispatched or polled.
     WSC_ERR_MODE = 14,
-    /// The data is no certificate or key in PEM, or no PKCS#12 file.
+    /// The data is no certificate or key in PEM, no revocation list, or no PKCS#12 file.
     WSC_ERR_PEM = 15,
     /// The passphrase is wrong or missing.
     WSC_ERR_PASSPHRASE = 16,

@@ -144,6 +144,83 @@ pub unsafe extern "C" fn wsc_conn_add_tls_ca_file(
     })
 }
 
+/// Adds lists of revoked certificates.
+///
+/// Takes effect with the next attempt. From the first list on, a server's certificate
+/// is refused (WSC_ERR_CERTIFICATE_REVOKED) if a list names it, and also if no list of
+/// its issuer covers it: one that is not out of date, and is signed by a certificate of
+/// `wsc_conn_add_tls_ca`, be that a root or one between. The certificates between the
+/// server's and the root are not looked up, and no list is fetched: give new ones, after
+/// `wsc_conn_reset_tls` if the old are to go.
+///
+/// @param conn  Borrowed. Not NULL.
+/// @param data  Copied. One or more lists in PEM, or one in DER.
+/// @param len   Length of `data` in bytes.
+///
+/// @retval WSC_OK           Added.
+/// @retval WSC_ERR_NULL     `conn` or `data` is NULL.
+/// @retval WSC_ERR_PEM      `data` has no list, or a malformed one. Nothing was added.
+/// @retval WSC_ERR_INVALID  `len` is larger than any object.
+/// @retval WSC_ERR_STATE    The loop was freed.
+/// @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`; `data` is readable for `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_add_tls_crl(
+    conn: *mut wsc_conn_t,
+    data: *const c_void,
+    len: usize,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        // SAFETY: as above.
+        let data = unsafe { bytes(data, len) }?;
+        conn.set_tls(|tls| tls.add_crl(data))
+    })
+}
+
+/// Adds lists of revoked certificates, from a file.
+///
+/// Takes effect with the next attempt, as `wsc_conn_add_tls_crl` does. The file is read
+/// in this call.
+///
+/// @param conn  Borrowed. Not NULL.
+/// @param path  Copied. NUL-terminated.
+///
+/// @retval WSC_OK          Added.
+/// @retval WSC_ERR_NULL    `conn` or `path` is NULL.
+/// @retval WSC_ERR_UTF8    `path` is not UTF-8.
+/// @retval WSC_ERR_FILE    The file cannot be read.
+/// @retval WSC_ERR_PEM     It has no list, or a malformed one. Nothing was added.
+/// @retval WSC_ERR_STATE   The loop was freed.
+/// @retval WSC_ERR_FORKED  The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`; `path` ends in a NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_add_tls_crl_file(
+    conn: *mut wsc_conn_t,
+    path: *const c_char,
+) -> wsc_status_t {
+    enter(|| {
+        // SAFETY: as this function's Safety section says.
+        let conn = unsafe { Connection::retain(conn) }?;
+        // SAFETY: as above.
+        let data = read_file(unsafe { c_str(path) }?)?;
+        conn.set_tls(|tls| tls.add_crl(&data))
+    })
+}
+
 /// Sets whether the system's certificates are trusted.
 ///
 /// Takes effect with the next attempt. Without them only those of `wsc_conn_add_tls_ca`

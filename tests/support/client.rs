@@ -194,6 +194,33 @@ impl Host {
         }
     }
 
+    /// Connects `count` connections at the same time, each set up and connected by
+    /// `start`, and returns their failures in that order.
+    pub fn failures(&self, count: usize, start: impl Fn(usize) -> Arc<Connection>) -> Vec<Failure> {
+        let connections: Vec<_> = (0..count).map(start).collect();
+        let mut failures = std::collections::BTreeMap::new();
+        while failures.len() < count {
+            let event = self.next();
+            if let EventKind::Error {
+                status,
+                phase,
+                http_status,
+                text,
+            } = event.kind
+            {
+                let failure = Failure {
+                    status,
+                    phase,
+                    http_status,
+                    text,
+                };
+                failures.insert(event.conn_id, failure);
+            }
+        }
+        connections.iter().for_each(|connection| connection.free());
+        failures.into_values().collect()
+    }
+
     /// Asserts that nothing was told that the test did not take, now and in the
     /// turns of the next moments.
     #[track_caller]

@@ -21,6 +21,7 @@
 mod client;
 mod deflate;
 mod frame;
+pub mod namespace;
 mod os;
 pub mod programs;
 mod server;
@@ -30,7 +31,8 @@ pub use client::{Client, Drive, End, Failure, Host};
 pub use deflate::{Deflate, deflated};
 pub use frame::{Frame, op};
 pub use os::{
-    EdgeWatch, alone, cpu_time, open_fds, raise_fd_limit, readable, resident_bytes, threads,
+    EdgeWatch, alone, cpu_time, open_fds, raise_fd_limit, readable, resident_bytes, skip, threads,
+    traced,
 };
 pub use server::{Peer, Scripts, Server, accept_key, field};
 

@@ -1,8 +1,11 @@
 //! What a host program does with the loop's fd, and what the process is made of.
 
+use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
+
+use super::programs::Directory;
 
 /// Waits in `select`, as PHP does; whether `fd` became readable.
 pub fn readable(fd: RawFd, timeout: Duration) -> bool {
@@ -138,18 +141,61 @@ pub fn raise_fd_limit() {
     }
 }
 
+const ALONE: &str = "WSC_TEST_ALONE";
+
+fn is_alone(name: &str) -> bool {
+    std::env::var(ALONE).is_ok_and(|alone| alone == name)
+}
+
 /// Runs a test in a process of its own, for those that count threads, file
 /// descriptors or memory. `name` is the test's own.
 pub fn alone(name: &str, test: impl FnOnce() + Send + 'static) {
-    const MARK: &str = "WSC_TEST_ALONE";
-    if std::env::var(MARK).is_ok_and(|alone| alone == name) {
+    if is_alone(name) {
         return super::bounded(test);
     }
-    let output = Command::new(std::env::current_exe().unwrap())
+    run_alone(name, Command::new(std::env::current_exe().unwrap()));
+}
+
+/// Says that the machine does not allow a test, and what it said.
+pub fn skip(name: &str, why: &str, probe: &Output) {
+    let said = String::from_utf8_lossy(&probe.stderr);
+    let line = format!("{name} skipped: {why}: {}\n", said.trim());
+    // Past the harness, which would keep it to itself.
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
+/// The same, and hands the system calls of that name over to `check`, one a line as
+/// strace has them, without the data. Skipped where the system does not let it trace.
+pub fn traced(name: &str, call: &str, test: impl FnOnce() + Send + 'static, check: fn(&str)) {
+    if is_alone(name) {
+        return super::bounded(test);
+    }
+    let directory = Directory::new(&format!("trace-{name}"));
+    let strace = || Command::new("strace");
+    let probe = strace().args(["-o", "/dev/null", "true"]).output().unwrap();
+    if !probe.status.success() {
+        return skip(name, "no strace here", &probe);
+    }
+    let mut command = strace();
+    command
+        .args(["-ff", "-qq", "-s", "0", "-e", "signal=none", "-e"])
+        .arg(format!("trace={call}"))
+        .arg("-o")
+        .arg(directory.path().join("thread"))
+        .arg(std::env::current_exe().unwrap());
+    run_alone(name, command);
+    // In one file the calls of several threads would cut each other in two.
+    let files = std::fs::read_dir(directory.path()).unwrap();
+    let threads = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    check(&threads.collect::<String>());
+}
+
+fn run_alone(name: &str, mut command: Command) {
+    let output = command
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env(MARK, name)
+        .env(ALONE, name)
         .output()
-        .unwrap();
+        .unwrap_or_else(|error| panic!("{command:?}: {error}; `scripts/setup test` installs it"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let stdout = text(&output.stdout);
     assert!(

@@ -14,11 +14,15 @@ pub struct Program {
 }
 
 impl Program {
+    /// A port that nobody has now.
+    pub fn free_address() -> SocketAddr {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        free.local_addr().unwrap()
+    }
+
     /// Runs what `command` makes for a free port, and waits until it listens.
     pub fn listening(command: impl FnOnce(SocketAddr) -> Command) -> Program {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
+        let address = Self::free_address();
         let mut command = command(address);
         let child = command
             .stderr(Stdio::null())

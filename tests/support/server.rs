@@ -1,5 +1,6 @@
 //! The server's side: a listener, and one [`Peer`] per accepted connection.
 
+use std::ffi::{c_int, c_void};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -30,11 +31,7 @@ impl Server {
     }
 
     fn on(address: &str) -> Server {
-        let listener = TcpListener::bind(address).unwrap();
-        // std asks for a backlog of 128, too short for thousands at once.
-        // SAFETY: the listener owns this fd.
-        assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 4096) }, 0);
-        Server { listener }
+        TcpListener::bind(address).unwrap().into()
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -89,6 +86,15 @@ impl Server {
             stop,
             acceptor: Some(acceptor),
         }
+    }
+}
+
+impl From<TcpListener> for Server {
+    fn from(listener: TcpListener) -> Server {
+        // std asks for a backlog of 128, too short for thousands at once.
+        // SAFETY: the listener owns this fd.
+        assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 4096) }, 0);
+        Server { listener }
     }
 }
 
@@ -259,6 +265,21 @@ impl Peer {
 
     pub fn tls(&mut self) -> &mut SslStream<Pieces> {
         self.tls.as_mut().expect("the peer speaks TLS")
+    }
+
+    /// Asks for new keys with what is written next; the client has to answer.
+    pub fn request_key_update(&mut self) {
+        unsafe extern "C" {
+            fn SSL_key_update(ssl: *mut c_void, update: c_int) -> c_int;
+        }
+        const REQUESTED: c_int = 1;
+        let session = std::ptr::from_ref(self.tls().ssl()).cast_mut().cast();
+        // SAFETY: a reference to a session is the pointer that OpenSSL knows it by.
+        assert_eq!(unsafe { SSL_key_update(session, REQUESTED) }, 1);
+    }
+
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
     }
 
     /// The client's end of the connection.
@@ -515,6 +536,11 @@ impl Peer {
     /// Whether the client sends something more before it goes.
     pub fn says_more(&mut self) -> bool {
         self.read_more() || !self.input.is_empty()
+    }
+
+    /// Drops what was read and not taken.
+    pub fn forget_input(&mut self) {
+        self.input.clear();
     }
 
     /// Reads and drops everything until the client has ended the connection.

@@ -4,15 +4,17 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use openssl::asn1::Asn1Time;
+use openssl::asn1::{Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslMethod, SslVersion};
-use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
-use openssl::x509::{X509, X509Builder, X509NameBuilder};
+use openssl::x509::extension::{AuthorityKeyIdentifier, BasicConstraints, SubjectAlternativeName};
+use openssl::x509::{
+    X509, X509Builder, X509CrlBuilder, X509Extension, X509NameBuilder, X509RevokedBuilder,
+};
 
 /// A certificate and its key, with who signed it.
 #[derive(Clone)]
@@ -74,13 +76,6 @@ impl Identity {
         let mut name = X509NameBuilder::new().unwrap();
         name.append_entry_by_text("CN", subject.name).unwrap();
         let name = name.build();
-        let day = |days: i64| {
-            let now = std::time::SystemTime::UNIX_EPOCH
-                .elapsed()
-                .unwrap()
-                .as_secs() as i64;
-            Asn1Time::from_unix(now + days * 86400).unwrap()
-        };
         let mut builder = X509Builder::new().unwrap();
         builder.set_version(2).unwrap();
         let mut serial = BigNum::new().unwrap();
@@ -115,6 +110,33 @@ impl Identity {
         }
     }
 
+    /// A list, in PEM, that revokes these certificates and is good for so many days.
+    pub fn revoke(&self, certificates: &[&X509], days: i64) -> Vec<u8> {
+        let mut list = X509CrlBuilder::new().unwrap();
+        list.set_issuer_name(self.certificate.subject_name())
+            .unwrap();
+        list.set_last_update(&day(days - 2)).unwrap();
+        list.set_next_update(&day(days)).unwrap();
+        for certificate in certificates {
+            let mut revoked = X509RevokedBuilder::new().unwrap();
+            revoked
+                .set_serial_number(certificate.serial_number())
+                .unwrap();
+            revoked.set_revocation_date(&day(days - 2)).unwrap();
+            list.add_revoked(revoked.build()).unwrap();
+        }
+        let context = X509Builder::new().unwrap();
+        let context = context.x509v3_context(Some(&self.certificate), None);
+        let authority = AuthorityKeyIdentifier::new().issuer(true).build(&context);
+        list.append_extension(authority.unwrap()).unwrap();
+        let number = Asn1OctetString::new_from_bytes(&[2, 1, 1]).unwrap();
+        let crl_number = Asn1Object::from_str("2.5.29.20").unwrap();
+        let number = X509Extension::new_from_der(&crl_number, false, &number).unwrap();
+        list.append_extension(number).unwrap();
+        list.sign(&self.key, MessageDigest::sha256()).unwrap();
+        list.build().unwrap().to_pem().unwrap()
+    }
+
     pub fn pem(&self) -> Vec<u8> {
         self.certificate.to_pem().unwrap()
     }
@@ -146,6 +168,11 @@ impl Identity {
             builder.set_max_proto_version(Some(version)).unwrap();
         })
     }
+}
+
+fn day(days: i64) -> Asn1Time {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    Asn1Time::from_unix(now.as_secs() as i64 + days * 86400).unwrap()
 }
 
 /// Writes at most so many bytes at once, so that records arrive in pieces.

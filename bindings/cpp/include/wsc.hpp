@@ -1203,6 +1203,12 @@ public:
         set_time(wsc_conn_set_tcp_user_timeout, timeout, "set_tcp_user_timeout");
     }
 
+    /// Whether small writes leave at once.
+    void set_tcp_nodelay(bool on) const
+    {
+        detail::check(wsc_conn_set_tcp_nodelay(conn_, on), "set_tcp_nodelay");
+    }
+
     /// After which silence TCP sends keepalive probes; whole seconds.
     void set_keepalive(milliseconds time) const
     {
@@ -1329,6 +1335,19 @@ public:
     void add_tls_ca_file(std::string_view path) const
     {
         set_text(wsc_conn_add_tls_ca_file, path, WSC_ERR_FILE, "add_tls_ca_file");
+    }
+
+    /// Adds lists of revoked certificates, in PEM, or one in DER. From then on a list must
+    /// cover the server's certificate.
+    void add_tls_crl(bytes_view lists) const
+    {
+        detail::check(wsc_conn_add_tls_crl(conn_, lists.data(), lists.size()), "add_tls_crl");
+    }
+
+    /// The same, from a file.
+    void add_tls_crl_file(std::string_view path) const
+    {
+        set_text(wsc_conn_add_tls_crl_file, path, WSC_ERR_FILE, "add_tls_crl_file");
     }
 
     /// Whether the system's certificates are trusted.

@@ -68,6 +68,7 @@ TEST(every_option_reaches_the_library)
     ws.set_phase_timeout(wsc::phase::dns, 1s);
     CHECK_THROWS(ws.set_phase_timeout(wsc::phase::open, 1s), wsc::status::invalid);
     ws.set_tcp_user_timeout(wsc::forever);
+    ws.set_tcp_nodelay(true);
     ws.set_keepalive(wsc::forever);
     ws.set_interface("");
     ws.set_local_address("");
@@ -90,6 +91,8 @@ TEST(every_option_reaches_the_library)
     ws.set_proxy("");
     CHECK_THROWS(ws.add_tls_ca("nonsense"), wsc::status::pem);
     CHECK_THROWS(ws.add_tls_ca_file("/no/such/file"), wsc::status::file);
+    CHECK_THROWS(ws.add_tls_crl(std::string_view("nonsense")), wsc::status::pem);
+    CHECK_THROWS(ws.add_tls_crl_file("/no/such/file"), wsc::status::file);
     CHECK_THROWS(ws.set_tls_identity("nonsense", "nonsense"), wsc::status::pem);
     CHECK_THROWS(ws.set_tls_identity_files("/no/such/file"), wsc::status::file);
     CHECK(status_of([&] { ws.set_tls_pkcs12(std::string_view("nonsense")); }) != wsc::status::ok);

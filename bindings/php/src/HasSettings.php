@@ -70,6 +70,9 @@ trait HasSettings
     /** The network interface to connect through, such as eth0; '': the system chooses. */
     public string $interface = '';
 
+    /** Whether small writes leave at once (TCP_NODELAY). */
+    public bool $tcpNoDelay = true;
+
     /** After which silence TCP sends keepalive probes, 1 second at least. INF: none. */
     public float $keepalive = \INF;
 
@@ -102,6 +105,7 @@ trait HasSettings
         $native->setTime('wsc_conn_set_pong_timeout', $this->pongTimeout, 'pongTimeout');
         $native->setTime('wsc_conn_set_idle_timeout', $this->idleTimeout, 'idleTimeout');
         $native->setTime('wsc_conn_set_close_timeout', $this->closeTimeout, 'closeTimeout');
+        $native->set('wsc_conn_set_tcp_nodelay', 'tcpNoDelay', $this->tcpNoDelay);
         $native->setTime('wsc_conn_set_keepalive', $this->keepalive, 'keepalive');
         $native->setTime('wsc_conn_set_tcp_user_timeout', $this->tcpUserTimeout, 'tcpUserTimeout');
         $native->setSize('wsc_conn_set_max_header_size', $this->maxHeaderSize, 'maxHeaderSize');

@@ -26,6 +26,9 @@ final class Tls
      * @param list<string> $caFiles PEM files with further certificates to trust
      * @param list<string> $ca the same, in memory
      * @param bool $systemRoots whether the system's certificates are trusted
+     * @param list<string> $crlFiles files with lists of revoked certificates, PEM or DER: if there is any, one must
+     *     cover the server's certificate, be up to date, and be signed by a certificate of ca or caFiles
+     * @param list<string> $crls the same, in memory
      * @param string|null $certificateFile PEM file of the client's certificate, and those that lead to its authority
      * @param string|null $keyFile PEM file of its key; null: the key is in certificateFile
      * @param string|null $certificate instead of certificateFile: PEM in memory
@@ -45,6 +48,8 @@ final class Tls
         public readonly array $caFiles = [],
         public readonly array $ca = [],
         public readonly bool $systemRoots = true,
+        public readonly array $crlFiles = [],
+        public readonly array $crls = [],
         public readonly ?string $certificateFile = null,
         public readonly ?string $keyFile = null,
         public readonly ?string $certificate = null,
@@ -88,6 +93,12 @@ final class Tls
         }
         foreach ($this->ca as $pem) {
             $native->call('wsc_conn_add_tls_ca', 'tls->ca', $pem, \strlen($pem));
+        }
+        foreach ($this->crlFiles as $file) {
+            $native->call('wsc_conn_add_tls_crl_file', "tls->crlFiles '$file'", NativeConnection::text($file));
+        }
+        foreach ($this->crls as $lists) {
+            $native->call('wsc_conn_add_tls_crl', 'tls->crls', $lists, \strlen($lists));
         }
         $pins = ['certificatePins' => self::PIN_CERTIFICATE, 'publicKeyPins' => self::PIN_PUBLIC_KEY];
         foreach ($pins as $property => $type) {

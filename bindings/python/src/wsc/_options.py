@@ -36,6 +36,11 @@ class TLS:
     """The same, as text."""
     system_roots: bool = True
     """Whether the system's certificates are trusted."""
+    crlfile: PathLike | None = None
+    """A file of revocation lists in PEM, or one in DER, one of which must cover the server's
+    certificate: up to date, and signed by a certificate of `cafile` or `cadata`."""
+    crldata: str | bytes | None = None
+    """The same, as text or bytes."""
     certfile: PathLike | None = None
     """The client's certificate, then those that lead to its authority."""
     keyfile: PathLike | None = None
@@ -138,6 +143,8 @@ class Options(TypedDict, total=False):
     """The IP address to connect from, with or without a port."""
     interface: str
     """The network interface to connect through."""
+    tcp_nodelay: bool
+    """Whether small writes leave at once. On by default."""
     keepalive: float | None
     """After which silence TCP sends probes."""
     tcp_user_timeout: float | None
@@ -315,6 +322,11 @@ def _set_tls(conn: Any, tls: TLS) -> None:
         pem = _data(tls.cadata)
         check(lib.wsc_conn_add_tls_ca(conn, pem, len(pem)), "cadata")
     check(lib.wsc_conn_set_tls_system_roots(conn, tls.system_roots))
+    if tls.crlfile is not None:
+        check(lib.wsc_conn_add_tls_crl_file(conn, _maybe(tls.crlfile)), "crlfile")
+    if tls.crldata is not None:
+        lists = _data(tls.crldata)
+        check(lib.wsc_conn_add_tls_crl(conn, lists, len(lists)), "crldata")
     _set_tls_identity(conn, tls)
     check(
         lib.wsc_conn_set_tls_versions(
@@ -403,6 +415,7 @@ _SETTERS: dict[str, _Setter] = {
     "max_redirects": _setter("wsc_conn_set_max_redirects", _plain),
     "local_address": _setter("wsc_conn_set_local_address", _text(Status.INVALID)),
     "interface": _setter("wsc_conn_set_interface", _text(Status.INVALID)),
+    "tcp_nodelay": _setter("wsc_conn_set_tcp_nodelay", _plain),
     "keepalive": _setter("wsc_conn_set_keepalive", milliseconds),
     "tcp_user_timeout": _setter("wsc_conn_set_tcp_user_timeout", milliseconds),
     "sock": _set_socket,
