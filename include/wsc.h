@@ -2007,7 +2007,7 @@ wsc_status_t wsc_conn_set_deflate(wsc_conn_t *conn, bool on);
  * Takes effect with the next attempt.
  *
  * @param conn   Borrowed. Not NULL.
- * @param level  From 1, the fastest, to 9, the smallest. Default 6.
+ * @param level  From 1, the fastest, to 9, the smallest. Default 1.
  *
  * @retval WSC_OK           Set.
  * @retval WSC_ERR_NULL     `conn` is NULL.

@@ -750,7 +750,7 @@ pub unsafe extern "C" fn wsc_conn_set_deflate(conn: *mut wsc_conn_t, on: bool) -
 /// Takes effect with the next attempt.
 ///
 /// @param conn   Borrowed. Not NULL.
-/// @param level  From 1, the fastest, to 9, the smallest. Default 6.
+/// @param level  From 1, the fastest, to 9, the smallest. Default 1.
 ///
 /// @retval WSC_OK           Set.
 /// @retval WSC_ERR_NULL     `conn` is NULL.

@@ -25,7 +25,7 @@ final class Deflate
      * @param int $maxRatio how many times its size a received message may inflate to, if that is above 1 MiB
      */
     public function __construct(
-        public readonly int $level = 6,
+        public readonly int $level = 1,
         public readonly int $threshold = 64,
         public readonly int $clientWindowBits = 15,
         public readonly int $serverWindowBits = 15,
