@@ -12,7 +12,8 @@ const REFERENCE: &str = "docs/reference.md";
 const INTRODUCTION: &str = "\
 # Reference
 
-Made from [include/wsc.h](../include/wsc.h); do not edit.
+Every type and function of libwsc's C API. Generated from [include/wsc.h](../include/wsc.h), which is
+generated from the Rust sources; do not edit. For what to do with it, see the [other pages](README.md).
 ";
 
 fn path(name: &str) -> PathBuf {
@@ -89,7 +90,8 @@ fn parse(header: &str) -> (Vec<String>, Vec<Item>) {
     let opening = Item::parse(opening.trim_start_matches("/*\n"), "").comment;
     let item = |part: &str| {
         let (comment, code) = part.split_once("\n */\n").expect("the comment's end");
-        Item::parse(comment, code.split("\n\n").next().expect("a declaration"))
+        let code = code.split("\n\n").next().expect("a declaration");
+        Item::parse(comment, code.trim_end())
     };
     (opening, parts.map(item).collect())
 }
@@ -100,27 +102,32 @@ fn groups(items: &[Item]) -> Vec<(String, Vec<&Item>)> {
     let functions: Vec<_> = items.iter().filter(|item| item.is_function()).collect();
     let mut grouped = BTreeSet::new();
     let mut groups = Vec::new();
-    for (handle, prefix) in [("wsc_loop_t", "Loops"), ("wsc_conn_t", "Connections")] {
+    for (prefix, name) in [("wsc_loop_", "Loops"), ("wsc_conn_", "Connections")] {
+        let handle = format!("{prefix}t");
         let handle = items.iter().find(|item| item.name == handle);
         let comment = handle.expect("a handle").comment.join("\n");
         for paragraph in comment.split("\n\n") {
             let Some((title, list)) = paragraph.split_once(": ") else {
                 continue;
             };
-            let is_listed = |item: &&&Item| list.contains(&format!("`{}`", item.name));
+            let is_listed = |item: &&&Item| {
+                item.name.starts_with(prefix) && list.contains(&format!("`{}`", item.name))
+            };
             let listed: Vec<_> = functions.iter().filter(is_listed).copied().collect();
-            let new = |item: &&Item| grouped.insert(item.name.as_str());
-            let listed: Vec<_> = listed.into_iter().filter(new).collect();
+            let listed: Vec<_> = listed
+                .into_iter()
+                .filter(|item| grouped.insert(item.name.clone()))
+                .collect();
             let title = match title {
-                "Functions" => prefix.to_owned(),
-                _ => format!("{prefix}: {}", title.to_lowercase()),
+                "Functions" => name.to_owned(),
+                _ => format!("{name}: {title}"),
             };
             if !listed.is_empty() {
                 groups.push((title, listed));
             }
         }
     }
-    let is_left = |item: &&Item| !grouped.contains(item.name.as_str());
+    let is_left = |item: &&Item| !grouped.contains(&item.name);
     let rest = functions.into_iter().filter(is_left).collect();
     groups.push(("Version, texts and response heads".into(), rest));
     groups
@@ -172,6 +179,8 @@ impl Writer {
         if is_verbatim {
             self.line("```");
         }
+        self.out.truncate(self.out.trim_end().len());
+        self.line("");
     }
 
     fn table(&mut self, head: [&str; 2], rows: &[(String, String)]) {
@@ -181,7 +190,14 @@ impl Writer {
         self.line(format!("\n| {} | {} |\n|---|---|", head[0], head[1]));
         for (name, text) in rows {
             let text = self.linked(text).replace('|', "\\|");
-            self.line(format!("| `{name}` | {text} |"));
+            let name = match name.split(' ').next() {
+                Some(status) if status.starts_with("WSC_ERR_") => {
+                    let anchor = status.to_lowercase();
+                    format!("[`{name}`](troubleshooting.md#{anchor})")
+                }
+                _ => format!("`{name}`"),
+            };
+            self.line(format!("| {name} | {text} |"));
         }
     }
 
@@ -189,14 +205,10 @@ impl Writer {
         self.line(format!("\n```c ../{HEADER}\n{code}\n```"));
     }
 
-    fn index(&mut self, groups: &[(String, Vec<&Item>)], types: &[&Item]) {
-        self.line("\n## Index\n");
-        self.line(format!("**Types**: {}", links(types.iter().copied())));
-        for (title, functions) in groups {
-            self.line(format!(
-                "\n**{title}**: {}",
-                links(functions.iter().copied())
-            ));
+    fn index(&mut self, title: &str, items: &[&Item]) {
+        self.line(format!("\n**{title}**\n"));
+        for item in items {
+            self.line(format!("- [{0}](#{0}): {1}", item.name, item.brief()));
         }
     }
 
@@ -205,16 +217,20 @@ impl Writer {
         let is_tag = |line: &String| line.starts_with('@');
         let prose = item.comment.split(is_tag).next().unwrap_or_default();
         self.paragraphs(prose);
-        self.tagged(item);
         let members = item.members();
         if members.is_empty() {
             self.code(&item.code);
         }
+        self.tagged(item);
         let rows: Vec<_> = members
             .iter()
             .map(|member| (member.code.clone(), member.comment.join(" ")))
             .collect();
-        self.table(["", ""], &rows);
+        let head = match item.code.starts_with("typedef enum") {
+            true => "Value",
+            false => "Field",
+        };
+        self.table([head, ""], &rows);
     }
 
     fn function(&mut self, item: &Item) {
@@ -222,8 +238,6 @@ impl Writer {
         let is_tag = |line: &String| line.starts_with('@');
         let prose = item.comment.split(is_tag).next().unwrap_or_default();
         self.paragraphs(prose);
-        self.out.truncate(self.out.trim_end().len());
-        self.line("");
         self.code(&item.code);
         self.tagged(item);
     }
@@ -249,17 +263,6 @@ impl Writer {
             self.line(format!("\n**{label}**: {text}"));
         }
     }
-}
-
-fn links<'a>(items: impl Iterator<Item = &'a Item>) -> String {
-    let link = |item: &Item| {
-        format!(
-            "[{0}](#{0} \"{1}\")",
-            item.name,
-            item.brief().replace('"', "'")
-        )
-    };
-    items.map(link).collect::<Vec<_>>().join(", ")
 }
 
 fn split_word(text: &str) -> Option<(String, String)> {
@@ -296,6 +299,13 @@ fn tags(comment: &[String]) -> Vec<(String, String)> {
     tags
 }
 
+/// The line after those that say what the header is and where it comes from.
+fn after_the_title(opening: &[String]) -> usize {
+    let blank = |(_, line): &(usize, &String)| line.is_empty();
+    let mut blanks = opening.iter().enumerate().filter(blank);
+    blanks.nth(1).map_or(0, |(at, _)| at + 1)
+}
+
 fn generate(header: &str) -> String {
     let (opening, items) = parse(header);
     let types: Vec<_> = items.iter().filter(|item| !item.is_function()).collect();
@@ -304,9 +314,13 @@ fn generate(header: &str) -> String {
         names: items.iter().map(|item| item.name.clone()).collect(),
         out: INTRODUCTION.into(),
     };
-    writer.index(&groups, &types);
+    writer.line("\n## Index");
+    writer.index("Types", &types);
+    for (title, functions) in &groups {
+        writer.index(title, functions);
+    }
     writer.line("\n## What holds everywhere\n");
-    writer.paragraphs(&opening);
+    writer.paragraphs(&opening[after_the_title(&opening)..]);
     writer.line("\n## Types");
     for item in &types {
         writer.type_of(item);
