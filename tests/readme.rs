@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use wsc::error::Status;
+
 /// Languages whose samples must be quoted from a file.
 const SAMPLES: [&str; 6] = ["c", "cpp", "go", "php", "python", "rust"];
 
@@ -121,14 +123,85 @@ fn samples_are_quoted_from_files() {
 fn links_lead_somewhere() {
     for document in documents() {
         for target in document.split().1.split("](").skip(1) {
-            let target = target.split([')', '#']).next().unwrap_or_default();
+            let target = target.split(')').next().unwrap_or_default();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => document.path.clone(),
+                _ => document.beside(file),
+            };
+            let place = document.path.display();
+            assert!(file.exists(), "{place}: no such file: {target}");
             assert!(
-                target.is_empty() || target.contains("://") || document.beside(target).exists(),
-                "{}: no such file: {target}",
-                document.path.display()
+                anchor.is_empty() || anchors(&read(&file)).contains(anchor),
+                "{place}: no such heading: {target}"
             );
         }
     }
+}
+
+/// What a heading can be linked by: its text in small letters, with dashes for spaces
+/// and without punctuation, and a number where another heading has the same.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut anchors = BTreeSet::new();
+    for heading in text.lines().filter(|line| line.starts_with('#')) {
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = words
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
+        let numbered = (1..).map(|number| format!("{anchor}-{number}"));
+        let free = std::iter::once(anchor.clone())
+            .chain(numbered)
+            .find(|anchor| !anchors.contains(anchor));
+        anchors.extend(free);
+    }
+    anchors
+}
+
+#[test]
+fn the_index_has_every_page() {
+    let index = read(&root().join("docs/README.md"));
+    for entry in fs::read_dir(root().join("docs")).expect("docs") {
+        let name = entry.expect("an entry of docs").file_name();
+        let name = name.to_str().expect("a name in UTF-8");
+        assert!(
+            name == "README.md" || !name.ends_with(".md") || index.contains(&format!("]({name})")),
+            "docs/README.md does not link {name}"
+        );
+    }
+}
+
+/// Each status has its text, its number and a cure, in the order of the header.
+#[test]
+fn every_status_has_a_cure() {
+    const PAGE: &str = "docs/troubleshooting.md";
+    let page = read(&root().join(PAGE));
+    let mut sections = page.split("\n### WSC_ERR_").skip(1);
+    let header = read(&root().join("include/wsc.h"));
+    let mut statuses = 0;
+    for line in header.lines() {
+        let Some(status) = line.trim_start().strip_prefix("WSC_ERR_") else {
+            continue;
+        };
+        let Some((name, value)) = status.split_once(" = ") else {
+            continue;
+        };
+        let value: i32 = value.trim_end_matches(',').parse().expect("a number");
+        let text = Status::from_code(value).expect("a status").text();
+        let section = sections.next().unwrap_or_default();
+        let beginning = format!("{name}\n\n*{text}* ({value})\n\n");
+        let cure = section.strip_prefix(&beginning);
+        assert!(
+            cure.is_some_and(|cure| !cure.trim().is_empty() && !cure.starts_with('#')),
+            "{PAGE} has no section that begins with\n### WSC_ERR_{beginning}but\n{section}"
+        );
+        statuses += 1;
+    }
+    assert!(statuses > 50, "the header was not understood");
+    assert_eq!(sections.next(), None, "{PAGE} has a status of its own");
 }
 
 #[test]
@@ -162,8 +235,10 @@ fn c_names_are_in_the_header() {
     let header = names(&read(&root().join("include/wsc.h")));
     for document in documents() {
         for name in names(&document.text) {
+            // The anchor of a status is its name in small letters.
+            let is_anchor = name.starts_with("wsc_err_") && header.contains(&name.to_uppercase());
             assert!(
-                header.contains(&name),
+                header.contains(&name) || is_anchor,
                 "{}: {name} is not in wsc.h",
                 document.path.display()
             );
