@@ -33,6 +33,7 @@ static void on_error(wsc_conn_t *ws, const wsc_event_t *event, void *userdata)
     fprintf(stderr, "error: %.*s\n", (int)event->len, (const char *)event->data);
     if (event->phase == WSC_PHASE_PROXY
         && ok(wsc_conn_report_number(ws, WSC_REPORT_PROXY_STATUS, &answer), "wsc_conn_report_number")) {
+        /* 0 if it gave no answer that says no. */
         fprintf(stderr, "it was the proxy, which answered %" PRIu64 "\n", answer);
     }
 }
