@@ -56,6 +56,19 @@ final class AdapterTest extends TestCase
     }
 
     /**
+     * @dataProvider adapters
+     */
+    public function testTheExampleRuns(string $adapter): void
+    {
+        $server = Server::echo();
+        $example = dirname(__DIR__) . '/examples/' . strtolower($adapter) . '.php';
+        $script = new Script([$example, $server->url], ['AUTOLOAD' => __DIR__ . '/Adapter/autoload.php']);
+
+        self::assertSame("recv: hello\nclosed: 1000 \n", $script->output);
+        self::assertSame(0, $script->status);
+    }
+
+    /**
      * @return list<array{string}>
      */
     public static function adapters(): array

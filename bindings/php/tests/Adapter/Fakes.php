@@ -1,7 +1,7 @@
 <?php
 
 /**
- * As much of Revolt's and ReactPHP's event loops as the adapters need, over stream_select.
+ * As much of Revolt's and ReactPHP's event loops as the adapters and their examples need.
  */
 
 declare(strict_types=1);
@@ -53,6 +53,11 @@ namespace Revolt {
             Watchers::$all[$callbackId][2] = false;
             return $callbackId;
         }
+
+        public static function run(): void
+        {
+            Watchers::run();
+        }
     }
 }
 
@@ -71,6 +76,11 @@ namespace React\EventLoop {
         public static function get(): LoopInterface
         {
             return new self();
+        }
+
+        public static function run(): void
+        {
+            Watchers::run();
         }
 
         public function addReadStream($stream, $listener)
