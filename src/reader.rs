@@ -104,6 +104,12 @@ pub trait Taker {
     fn take(&mut self, kind: EventKind);
 }
 
+impl<F: FnMut(EventKind)> Taker for F {
+    fn take(&mut self, kind: EventKind) {
+        self(kind);
+    }
+}
+
 /// The close frame of the peer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PeerClose {
@@ -568,13 +574,7 @@ mod tests {
         piece: usize,
         take: &mut dyn FnMut(EventKind),
     ) -> Option<Failure> {
-        struct Closure<'a>(&'a mut dyn FnMut(EventKind));
-        impl Taker for Closure<'_> {
-            fn take(&mut self, kind: EventKind) {
-                (self.0)(kind);
-            }
-        }
-        let taker = &mut Closure(take);
+        let taker = &mut |event| take(event);
         for input in wire.chunks(piece) {
             let mut result = reader.receive(input, taker);
             while result.is_ok() && reader.is_held() {
