@@ -566,6 +566,11 @@ fn a_client_certificate_is_shown() {
         // TLS 1.3 tells it after the handshake, which is in the upgrade.
         let failure = client.failure();
         assert_eq!(failure.status, Status::Tls, "{}", failure.text);
+        assert!(
+            failure.text.contains("certificate required") && !failure.text.contains(".c:"),
+            "{}",
+            failure.text
+        );
 
         // Mistakes are told at once.
         let set = |chain: &[u8], key: &[u8], passphrase: &str| {

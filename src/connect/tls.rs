@@ -617,11 +617,7 @@ impl From<native_tls::Error> for Failure {
             let text = format!("{}: {reason}", Status::Certificate.text());
             return Failure::new(certificate_status(reason), text);
         }
-        let reasons: Vec<_> = stack
-            .errors()
-            .iter()
-            .filter_map(|error| error.reason())
-            .collect();
+        let reasons = reasons(stack);
         let is_version = |reason: &&str| {
             matches!(
                 *reason,
@@ -658,6 +654,21 @@ fn certificate_status(reason: &str) -> Status {
 pub fn failure(error: io::Error) -> Failure {
     match error.raw_os_error() {
         Some(_) => error.into(),
-        None => Failure::new(Status::Tls, error.to_string()),
+        None => Failure::new(Status::Tls, words(&error)),
     }
+}
+
+/// What OpenSSL says of an established session, without the places in its source.
+fn words(error: &io::Error) -> String {
+    let inner = error.get_ref();
+    let inner = inner.and_then(|inner| inner.downcast_ref::<openssl::ssl::Error>());
+    match inner.and_then(openssl::ssl::Error::ssl_error) {
+        Some(stack) => format!("{}: {}", Status::Tls.text(), reasons(stack).join(", ")),
+        None => error.to_string(),
+    }
+}
+
+fn reasons(stack: &ErrorStack) -> Vec<&str> {
+    let errors = stack.errors().iter();
+    errors.filter_map(|error| error.reason()).collect()
 }
