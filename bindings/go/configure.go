@@ -40,6 +40,10 @@ func (c *Conn) configure(rawURL string, opts *DialOptions) error {
 	if err := statusError(C.wsc_conn_set_streaming(c.native, true)); err != nil {
 		return err
 	}
+	// What is written has no limit; ReadLimit is that of what is read.
+	if err := statusError(C.wsc_conn_set_max_message_size(c.native, math.MaxInt)); err != nil {
+		return err
+	}
 	for _, part := range [][]setting{
 		c.httpSettings(opts), c.networkSettings(rawURL, opts), c.times(opts), c.limits(opts),
 		c.compression(opts.Compression), c.tlsSettings(opts.TLS),
@@ -167,17 +171,13 @@ func (c *Conn) times(opts *DialOptions) []setting {
 }
 
 func (c *Conn) limits(opts *DialOptions) []setting {
-	// The library has one limit for messages in both directions. What is sent has none,
-	// so unlimitSends raises it; for what is received it is then that of the attempt.
 	readLimit, frameLimit := opts.ReadLimit, opts.FrameLimit
-	c.readLimit.Store(defaultReadLimit)
 	if readLimit == 0 {
-		readLimit = math.MaxInt
-	} else {
-		c.readLimit.Store(readLimit)
+		readLimit = defaultReadLimit
 	}
 	if frameLimit == 0 {
-		frameLimit = readLimit
+		// Whole messages are limited, be they one frame, and SetReadLimit may raise that.
+		frameLimit = math.MaxInt
 	}
 	c.queueLimit = opts.ReadQueueLimit
 	if c.queueLimit == 0 {
@@ -185,7 +185,7 @@ func (c *Conn) limits(opts *DialOptions) []setting {
 	}
 	return []setting{
 		{"ReadLimit", size(readLimit, func(size C.size_t) C.wsc_status_t {
-			return C.wsc_conn_set_max_message_size(c.native, size)
+			return C.wsc_conn_set_max_receive_size(c.native, size)
 		})},
 		{"FrameLimit", size(frameLimit, func(size C.size_t) C.wsc_status_t {
 			return C.wsc_conn_set_max_frame_size(c.native, size)
@@ -202,15 +202,6 @@ func (c *Conn) limits(opts *DialOptions) []setting {
 		{"SendQueueLimit", size(int64(opts.SendQueueLimit), func(limit C.size_t) C.wsc_status_t {
 			return C.wsc_conn_set_send_queue_limit(c.native, limit)
 		})},
-	}
-}
-
-// unlimitSends takes the limit of received messages, which holds for the whole attempt
-// by now, from those that are sent.
-func (c *Conn) unlimitSends() {
-	if c.acquire() {
-		C.wsc_conn_set_max_message_size(c.native, math.MaxInt)
-		c.release()
 	}
 }
 

@@ -48,7 +48,6 @@ type Conn struct {
 	uses atomic.Int64
 	// closed tells that Close or CloseNow was called: messages are dropped.
 	closed      atomic.Bool
-	readLimit   atomic.Int64
 	queueLimit  int // from how many bytes in queue on the socket is not read
 	subprotocol string
 	extensions  string

@@ -80,7 +80,6 @@ func (c *Conn) open(ctx context.Context) (*http.Response, error) {
 	}
 	c.subprotocol = response.Header.Get("Sec-WebSocket-Protocol")
 	c.extensions = response.Header.Get("Sec-WebSocket-Extensions")
-	c.unlimitSends()
 	return response, nil
 }
 

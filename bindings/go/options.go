@@ -70,10 +70,11 @@ type DialOptions struct {
 	// system's.
 	TCPUserTimeout time.Duration
 
-	// ReadLimit is how many bytes a received message may have. Default 16 MiB. A limit
-	// that is set here cannot be raised by [Conn.SetReadLimit].
+	// ReadLimit is how many bytes a received message may have, until [Conn.SetReadLimit]
+	// says otherwise. Default 16 MiB.
 	ReadLimit int64
-	// FrameLimit is how many bytes a received frame may have. Default ReadLimit.
+	// FrameLimit is how many bytes a received frame may have. Default: what the limit of
+	// messages leaves.
 	FrameLimit int64
 	// FragmentLimit is of how many frames a received message may consist. Default
 	// 131072.
@@ -92,7 +93,7 @@ type DialOptions struct {
 // connection; and where secrets are compressed together with what others chose, the
 // length of a message tells about the secrets. [NoCompress] keeps single messages out.
 type Compression struct {
-	// Level is from 1, the fastest, to 9, the smallest. Default 6.
+	// Level is from 1, the fastest, to 9, the smallest. Default 1.
 	Level int
 	// Threshold is from how many bytes on a message is compressed. Default 64; negative
 	// compresses all.

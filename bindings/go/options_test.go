@@ -33,6 +33,7 @@ import (
 // Setters that DialOptions do not reach, and why.
 var unreached = map[string]string{
 	"wsc_conn_set_url":                    "Dial takes the URL",
+	"wsc_conn_set_tcp_nodelay":            "it is on, as package net has it",
 	"wsc_conn_set_header":                 "a new connection has none to replace",
 	"wsc_conn_clear_headers":              "a new connection has none to remove",
 	"wsc_conn_clear_proxy_headers":        "a new connection has none to remove",
@@ -50,6 +51,7 @@ var unreached = map[string]string{
 	"wsc_conn_add_prologue":               "without reconnects it is a Write after Dial",
 	"wsc_conn_clear_prologue":             "there is no prologue",
 	"wsc_loop_set_standby_grace":          "the loop is the package's own",
+	"wsc_loop_set_busy_poll":              "the loop is the package's own, and sleeps: readers look for messages before they wait",
 }
 
 func TestEverySetterIsReached(t *testing.T) {

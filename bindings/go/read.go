@@ -195,34 +195,33 @@ func (c *Conn) available(what awaited) int {
 
 func (m *message) cost() int { return len(m.data) + messageCost }
 
-// SetReadLimit sets how large a received message may be, from the next one on, in place
-// of [DialOptions].ReadLimit. A larger one ends the connection with StatusMessageTooBig.
-// With a negative limit any size is accepted. What is written has no limit.
-//
-// A limit that DialOptions gave holds beside this one: the library applies it before
-// it has read the message, and tells the peer.
+// SetReadLimit sets how large a received message may be, in place of
+// [DialOptions].ReadLimit; 0 is the default again, and with a negative limit any size is
+// accepted. It may be raised and lowered at any time, and holds from the next frame on
+// that comes in: not for messages that wait for Read already. A message above it ends
+// the connection with StatusMessageTooBig and, for the peer, close code 1009. What is
+// written has no limit.
 func (c *Conn) SetReadLimit(bytes int64) {
-	if bytes < 0 {
-		bytes = math.MaxInt64
+	switch {
+	case bytes < 0 || bytes > math.MaxInt:
+		bytes = math.MaxInt
+	case bytes == 0:
+		bytes = defaultReadLimit
 	}
-	c.readLimit.Store(bytes)
+	if c.acquire() {
+		C.wsc_conn_set_max_receive_size(c.native, C.size_t(bytes))
+		c.release()
+	}
 }
 
 // push takes whole messages from the loop.
 func (c *Conn) push(messages []message) {
-	limit := c.readLimit.Load()
 	c.mu.Lock()
 	if c.closed.Load() {
 		c.mu.Unlock()
 		return
 	}
-	tooBig := false
 	for i := range messages {
-		if int64(len(messages[i].data)) > limit {
-			tooBig = true
-			messages = messages[:i]
-			break
-		}
 		c.queued += messages[i].cost()
 	}
 	if len(messages) > keptMessages && cap(c.queue) == 0 {
@@ -231,7 +230,7 @@ func (c *Conn) push(messages []message) {
 		}
 	}
 	c.queue = append(c.queue, messages...)
-	c.pushed(tooBig)
+	c.pushed()
 }
 
 // pushPart takes a part of a message from the loop. It is added to what is there of
@@ -239,7 +238,6 @@ func (c *Conn) push(messages []message) {
 func (c *Conn) pushPart(event *C.wsc_event_t) {
 	data := borrowed(event)
 	begins, ends := event.part == C.WSC_PART_FIRST, event.part == C.WSC_PART_LAST
-	limit := c.readLimit.Load()
 	c.mu.Lock()
 	if c.closed.Load() {
 		c.mu.Unlock()
@@ -249,10 +247,6 @@ func (c *Conn) pushPart(event *C.wsc_event_t) {
 		c.received = 0
 	}
 	c.received += len(data)
-	if int64(c.received) > limit {
-		c.pushed(true)
-		return
-	}
 	if last := len(c.queue) - 1; last >= 0 && !c.queue[last].ends {
 		m := &c.queue[last]
 		m.data = append(c.room(m.data, len(data)), data...)
@@ -269,7 +263,7 @@ func (c *Conn) pushPart(event *C.wsc_event_t) {
 	if ends {
 		c.largest = c.received
 	}
-	c.pushed(false)
+	c.pushed()
 }
 
 // room makes room for n more bytes, and for as many as the last message had.
@@ -285,17 +279,13 @@ func (c *Conn) room(data []byte, n int) []byte {
 }
 
 // pushed ends a push, and releases the lock.
-func (c *Conn) pushed(tooBig bool) {
+func (c *Conn) pushed() {
 	if c.queued >= c.queueLimit && !c.paused && !c.over && c.waitsFor != aMessage {
 		c.paused = true
 		C.wsc_conn_pause_recv(c.native)
 	}
 	c.notify()
 	c.mu.Unlock()
-	if tooBig {
-		err := &Error{Status: StatusMessageTooBig, Phase: PhaseOpen}
-		c.end(err, err)
-	}
 }
 
 // resume takes back pause. The lock is held.

@@ -654,17 +654,18 @@ func TestPeerBreaksTheProtocol(t *testing.T) {
 	}
 }
 
+// A limit of DialOptions is raised, lowered and taken away while the connection is open.
 func TestReadLimit(t *testing.T) {
 	c := dial(t, serveOpen(t, (*peer).echo), &wsc.DialOptions{ReadLimit: 1000})
-	write(t, c, strings.Repeat("x", 1000))
-	read(t, c)
-	c.SetReadLimit(10)
-	write(t, c, strings.Repeat("x", 10))
-	read(t, c)
-	c.SetReadLimit(-1)
-	write(t, c, strings.Repeat("x", 11))
-	read(t, c)
-	c.SetReadLimit(10)
+	for _, step := range []struct{ limit, size int }{
+		{1000, 1000}, {10, 10}, {2000, 2000}, {-1, 3000}, {0, 4000}, {10, 4},
+	} {
+		c.SetReadLimit(int64(step.limit))
+		write(t, c, strings.Repeat("x", step.size))
+		if got := read(t, c); len(got) != step.size {
+			t.Errorf("limit %d: got %d bytes", step.limit, len(got))
+		}
+	}
 	write(t, c, "fits")
 	write(t, c, strings.Repeat("x", 11))
 	if got := read(t, c); got != "fits" {
@@ -672,6 +673,42 @@ func TestReadLimit(t *testing.T) {
 	}
 	_, _, err := c.Read(testContext(t))
 	wantStatus(t, err, wsc.StatusMessageTooBig, wsc.PhaseOpen)
+}
+
+// The peer learns why, whoever set the limit.
+func TestReadLimitTellsThePeer(t *testing.T) {
+	for name, opts := range map[string]*wsc.DialOptions{
+		"ReadLimit":    {ReadLimit: 10},
+		"SetReadLimit": nil,
+	} {
+		opts := opts
+		t.Run(name, func(t *testing.T) {
+			code := make(chan string, 1)
+			c := dial(t, serveOpen(t, func(p *peer) error {
+				if err := p.expect(opText, "go on"); err != nil {
+					return err
+				}
+				if err := p.send(opText, make([]byte, 11)); err != nil {
+					return err
+				}
+				op, payload, err := p.receive()
+				code <- string(payload)
+				if err != nil || op != opClose {
+					return fmt.Errorf("got %d %v", op, err)
+				}
+				return nil
+			}), opts)
+			if opts == nil {
+				c.SetReadLimit(10)
+			}
+			write(t, c, "go on")
+			_, _, err := c.Read(testContext(t))
+			wantStatus(t, err, wsc.StatusMessageTooBig, wsc.PhaseOpen)
+			if got := <-code; !strings.HasPrefix(got, "\x03\xf1") {
+				t.Errorf("got close payload %q", got)
+			}
+		})
+	}
 }
 
 // The limit of what is read is none of what is written.
