@@ -76,7 +76,7 @@ async def test_parts_of_both_types_end_the_connection() -> None:
 
 
 async def test_messages_that_cannot_be_sent_change_nothing() -> None:
-    async with serve(echo) as url, wsc.connect(url, max_size=1000) as ws:
+    async with serve(echo) as url, wsc.connect(url) as ws:
         wrong: Any
         for wrong in (None, 1, {"a": 1}, [1]):
             with pytest.raises(TypeError):
@@ -84,10 +84,8 @@ async def test_messages_that_cannot_be_sent_change_nothing() -> None:
         with pytest.raises(UnicodeEncodeError):
             await ws.send("\ud800")
         with pytest.raises(wsc.InvalidArgument) as caught:
-            await ws.send("x" * 1001)
-        assert caught.value.status is wsc.Status.TOO_BIG
-        with pytest.raises(wsc.InvalidArgument):
             await ws.ping(bytes(126))
+        assert caught.value.status is wsc.Status.TOO_BIG
         await ws.send("still there")
         assert await ws.recv() == "still there"
 
@@ -222,6 +220,35 @@ async def test_a_message_above_the_limit() -> None:
             await ws.recv()
         assert caught.value.status is wsc.Status.MESSAGE_TOO_BIG
         assert caught.value.code == 1009
+
+
+async def test_the_limit_unless_given() -> None:
+    size = 16 << 20
+
+    async def script(peer: Peer) -> None:
+        peer.frame(BINARY, bytes(size))
+        peer.frame(BINARY, bytes(size + 1))
+        await peer.until_end()
+
+    async with serve(opened(script)) as url, wsc.connect(url) as ws:
+        assert len(await ws.recv()) == size
+        with pytest.raises(wsc.ConnectionClosedError) as caught:
+            await ws.recv()
+        assert caught.value.status is wsc.Status.MESSAGE_TOO_BIG
+
+
+async def test_the_limit_is_none_of_what_is_sent() -> None:
+    size = (16 << 20) + 1  # above the limit that the library has for itself
+
+    async def script(peer: Peer) -> None:
+        opcode, payload = await peer.read()
+        peer.frame(TEXT, f"{opcode} {len(payload)}")
+        await peer.until_end()
+
+    for limit in (1000, None):
+        async with serve(opened(script)) as url, wsc.connect(url, max_size=limit) as ws:
+            await ws.send(bytes(size))
+            assert await ws.recv() == f"{BINARY} {size}"
 
 
 async def test_no_limit() -> None:

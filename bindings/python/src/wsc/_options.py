@@ -21,6 +21,7 @@ _Setter = Callable[[Any, Any], None]
 
 _MAX_MS = 2**31 - 1
 _MAX_SIZE = 2 ** (8 * ffi.sizeof("size_t") - 1) - 1
+_DEFAULT_MAX_SIZE = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Options(TypedDict, total=False):
     idle_timeout: float | None
     """How long the server may send nothing at all."""
     max_size: int | None
-    """The largest message, received or sent."""
+    """The largest message received. What is sent has no limit but that of the queue."""
     max_frame_size: int | None
     """The largest frame received; `max_size` unless given."""
     max_fragments: int
@@ -168,6 +169,10 @@ def apply(conn: Any, options: Options) -> None:
     unknown = options.keys() - _SETTERS.keys()
     if unknown:
         raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
+    # The library's limit for both directions is no option: what is sent has none, and what
+    # is received always has a limit of its own.
+    check(lib.wsc_conn_set_max_message_size(conn, _MAX_SIZE))
+    _set_max_size(conn, _DEFAULT_MAX_SIZE)
     # In the order of the table, as a later one may refine an earlier one.
     for name, setter in _SETTERS.items():
         if name in options:
@@ -262,7 +267,7 @@ def _set_list(function: str, status: Status) -> _Setter:
 
 
 def _set_max_size(conn: Any, size: int | None) -> None:
-    for function in ("wsc_conn_set_max_message_size", "wsc_conn_set_max_frame_size"):
+    for function in ("wsc_conn_set_max_receive_size", "wsc_conn_set_max_frame_size"):
         _setter(function, _size)(conn, size)
 
 
