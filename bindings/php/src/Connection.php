@@ -78,7 +78,7 @@ final class Connection
     /** Bytes waiting to be sent at which onBufferFull is called and further messages are refused. */
     public int $maxSendBufferSize = 1048576;
 
-    /** The largest message to receive or to send, in bytes. */
+    /** The largest message to receive, in bytes. What is sent has no limit but maxSendBufferSize, the queue's. */
     public int $maxPackageSize = 16777216;
 
     /** The largest frame to receive, in bytes; null: as maxPackageSize, for a message may arrive as one frame. */
@@ -164,6 +164,8 @@ final class Connection
         $this->loop = EventLoop::get();
         $this->queue = $this->loop->queue;
         $this->native = new NativeConnection($this->loop->native, $url);
+        // It would limit what is sent: what is received has its own.
+        $this->native->setSize('wsc_conn_set_max_message_size', \PHP_INT_MAX, 'maxPackageSize');
     }
 
     private function __clone()
@@ -226,8 +228,8 @@ final class Connection
      * @return bool false: not accepted, because the send buffer is full (wait for onBufferDrain) or the
      *     connection has just been lost (onClose is about to say so). onError is told SEND_FAIL as well.
      *
-     * @throws WscException an InvalidArgumentException for text that is not UTF-8 or a message that is too
-     *     big; a StateException after your `close` or after onClose
+     * @throws WscException an InvalidArgumentException for text that is not UTF-8; a StateException after your
+     *     `close` or after onClose
      */
     public function send(string $data): bool
     {
@@ -327,7 +329,7 @@ final class Connection
      *
      * @return bool as `send`
      *
-     * @throws WscException as `send`
+     * @throws WscException as `send`; an InvalidArgumentException for a longer payload
      */
     public function ping(string $payload = ''): bool
     {
@@ -340,7 +342,7 @@ final class Connection
      *
      * @return bool as `send`
      *
-     * @throws WscException as `send`
+     * @throws WscException as `send`; an InvalidArgumentException for a longer payload
      */
     public function pong(string $payload = ''): bool
     {
@@ -534,7 +536,7 @@ final class Connection
             'websocketPingInterval'
         );
         $native->setSize('wsc_conn_set_send_queue_limit', $this->maxSendBufferSize, 'maxSendBufferSize');
-        $native->setSize('wsc_conn_set_max_message_size', $this->maxPackageSize, 'maxPackageSize');
+        $native->setSize('wsc_conn_set_max_receive_size', $this->maxPackageSize, 'maxPackageSize');
         $native->setSize('wsc_conn_set_max_frame_size', $this->maxFrameSize ?? $this->maxPackageSize, 'maxFrameSize');
         $native->set('wsc_conn_set_streaming', 'streaming', $this->streaming);
         $this->loop->native->hasParts = $this->loop->native->hasParts || $this->streaming;

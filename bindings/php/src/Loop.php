@@ -74,6 +74,19 @@ final class Loop
     }
 
     /**
+     * How long `run` and `dispatch` look for events again and again before they sleep. That saves the time to wake
+     * up and takes a processor meanwhile. It is nothing for other event loops, which wait themselves.
+     *
+     * @param float $seconds at first 0: they sleep at once
+     *
+     * @throws WscException an InvalidArgumentException for a negative or an endless time
+     */
+    public static function setBusyPoll(float $seconds): void
+    {
+        EventLoop::get()->native->setBusyPoll($seconds);
+    }
+
+    /**
      * The version of the shared library that is in use.
      *
      * @throws WscException a LibraryException if there is none

@@ -120,14 +120,26 @@ final class InputTest extends TestCase
         self::assertSame('still well', $received);
     }
 
-    public function testTooBigToSend(): void
+    public function testBusyPoll(): void
     {
-        $ws = $this->connection('ws://127.0.0.1:1');
-        $ws->maxPackageSize = 10;
-        $ws->connect();
-
-        self::assertFault(Status::TooBig, 'sendBinary()', static fn () => $ws->sendBinary(str_repeat('x', 11)));
-        self::assertTrue($ws->sendBinary(str_repeat('x', 10)));
+        $ws = $this->open(Server::echo());
+        Loop::setBusyPoll(0.05);
+        try {
+            $received = null;
+            $ws->onMessage = static function (Connection $c, string $data) use (&$received): void {
+                $received = $data;
+            };
+            $ws->sendText('awake');
+            $this->dispatchUntil(static function () use (&$received): bool {
+                return $received !== null;
+            }, 'the echo');
+            self::assertSame('awake', $received);
+        } finally {
+            Loop::setBusyPoll(0);
+        }
+        foreach ([-1.0, NAN, INF, 4295.0] as $seconds) {
+            self::assertFault(Status::Invalid, 'setBusyPoll()', static fn () => Loop::setBusyPoll($seconds));
+        }
     }
 
     public function testTheWrongMoment(): void

@@ -160,10 +160,27 @@ final class MessageTest extends TestCase
         self::assertSame(1009, $server->report());
     }
 
+    public function testTheLimitIsNoneOfWhatIsSent(): void
+    {
+        $size = 20 * 1024 * 1024;
+        $server = Server::start(static function (Listener $listener): void {
+            $peer = $listener->acceptUpgraded();
+            $listener->report(strlen($peer->read()[1]));
+            $listener->await();
+        });
+        $ws = $this->connection($server);
+        $ws->maxPackageSize = 10;
+        $ws->onWebSocketConnect = static fn (Connection $c) => $c->sendBinary(str_repeat('x', $size));
+        $ws->connect();
+        $this->dispatchUntil(static fn (): bool => $ws->bytesWritten() > $size, 'the message');
+
+        self::assertSame($size, $server->report());
+    }
+
     public function testMaxPackageSizeAloneAllowsABigFrame(): void
     {
         $ws = $this->connection(Server::echo());
-        $ws->maxPackageSize = $ws->maxSendBufferSize = 1 << 26;
+        $ws->maxPackageSize = 1 << 26;
         $size = 20 * 1024 * 1024;
         $received = 0;
         $ws->onMessage = static function (Connection $c, string $data) use (&$received): void {

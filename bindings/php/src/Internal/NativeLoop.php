@@ -6,6 +6,7 @@ namespace Wsc\Internal;
 
 use FFI\CData;
 use Wsc\Exception\ForkedException;
+use Wsc\Exception\InvalidArgumentException;
 use Wsc\Exception\SystemException;
 use Wsc\Exception\WscException;
 use Wsc\MessageType;
@@ -176,6 +177,19 @@ final class NativeLoop
             $this->ffi->wsc_loop_set_standby_grace($this->handle, Duration::milliseconds($seconds, $subject)),
             $subject
         );
+    }
+
+    /**
+     * How long `poll` stays awake before it sleeps.
+     *
+     * @throws WscException
+     */
+    public function setBusyPoll(float $seconds): void
+    {
+        if (!($seconds >= 0 && $seconds * 1e6 <= 0xffffffff)) {
+            throw new InvalidArgumentException('setBusyPoll(): the time is negative or too long', Status::Invalid);
+        }
+        Failure::check($this->ffi->wsc_loop_set_busy_poll($this->handle, (int) \ceil($seconds * 1e6)), 'setBusyPoll()');
     }
 
     /**

@@ -62,6 +62,9 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     /** onError: the library ended the open connection: breach of the protocol, too big a message, silence. */
     public const SESSION_FAIL = Connection::SESSION_FAIL;
 
+    /** Seconds for which bytesRead and bytesWritten may be out of date. */
+    private const COUNT_INTERVAL = 0.1;
+
     private const PING = "\x89";
     private const PONG = "\x8a";
 
@@ -242,10 +245,11 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
      */
     public function send(mixed $sendBuffer, mixed $raw = false): ?bool
     {
-        if (!$this->wscAttempt->isWebSocket) {
+        $attempt = $this->wscAttempt;
+        if (!$attempt->isWebSocket) {
             return parent::send($sendBuffer, $raw);
         }
-        if (!$this->wscAttempt->accepting) {
+        if (!$attempt->accepting) {
             return false;
         }
         if (!\is_string($sendBuffer)) {
@@ -389,7 +393,9 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         if ($this->wscAttempt->native === null) {
             $loop = EventLoop::get();
             $native = new NativeConnection($loop->native, 'ws://localhost/');
-            $this->limitMessages($native, \PHP_INT_MAX);
+            // What is sent has no limit in Workerman but that of the buffer; what is received has its own.
+            $native->setSize('wsc_conn_set_max_message_size', \PHP_INT_MAX, 'maxPackageSize');
+            $native->setSize('wsc_conn_set_max_frame_size', \PHP_INT_MAX, 'maxPackageSize');
             $this->wscAttempt->accepted = $this->wscAttempt->queued = 0;
             $this->wscAttempt->automaticPong = true;
             // Makes the library tell when the queue is empty after every time that it is not.
@@ -444,7 +450,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             empty($this->websocketPingInterval) ? \INF : (float) $this->websocketPingInterval,
             'websocketPingInterval'
         );
-        $this->limitMessages($native, (int) $this->maxPackageSize);
+        $this->limitReceived($native);
         $this->choosePong($native);
     }
 
@@ -496,10 +502,10 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         return $protocols;
     }
 
-    private function limitMessages(NativeConnection $native, int $bytes): void
+    private function limitReceived(NativeConnection $native): void
     {
-        $native->setSize('wsc_conn_set_max_message_size', $bytes, 'maxPackageSize');
-        $native->setSize('wsc_conn_set_max_frame_size', $bytes, 'maxPackageSize');
+        $this->wscAttempt->receiveLimit = $this->maxPackageSize;
+        $native->setSize('wsc_conn_set_max_receive_size', (int) $this->maxPackageSize, 'maxPackageSize');
     }
 
     /**
@@ -685,6 +691,20 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     }
 
     /**
+     * To ask the library with every message would cost more than the message. While they come fast, bytesRead and
+     * bytesWritten are of some time ago.
+     */
+    private function countBytesNowAndSoon(): void
+    {
+        $this->countBytes();
+        $this->wscAttempt->countAt = \hrtime(true) + (int) (self::COUNT_INTERVAL * 1e9);
+        $connection = \WeakReference::create($this);
+        Timer::add(self::COUNT_INTERVAL, static function () use ($connection): void {
+            $connection->get()?->countBytes();
+        }, null, false);
+    }
+
+    /**
      * Calls one of the callbacks that Workerman's connection calls.
      */
     private function call(?callable $callback, mixed ...$arguments): void
@@ -719,14 +739,26 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         if ($native === null) {
             return;
         }
-        $this->countBytes();
         if (($this->onWebSocketPing === null) !== $attempt->automaticPong) {
             $this->choosePong($native);
         }
         if ($item instanceof Messages) {
+            if (\hrtime(true) >= $attempt->countAt) {
+                $this->countBytesNowAndSoon();
+            }
             $this->deliver($item);
-            return;
+        } else {
+            $this->countBytes();
+            $this->tell($item, $native);
         }
+        // The callbacks may have changed it, or ended the attempt.
+        if ($this->maxPackageSize !== $attempt->receiveLimit && $attempt->native === $native) {
+            $this->limitReceived($native);
+        }
+    }
+
+    private function tell(Event $item, NativeConnection $native): void
+    {
         switch ($item->type) {
             case EventType::Connect:
                 $this->enter(self::STATUS_ESTABLISHED);
@@ -784,10 +816,6 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     private function shakeHands(string $head): void
     {
         $this->wscAttempt->open = true;
-        if ($this->wscAttempt->native !== null) {
-            // What is received has its limit now; what is sent has none in Workerman.
-            $this->limitMessages($this->wscAttempt->native, \PHP_INT_MAX);
-        }
         if (!$this->wscAttempt->accepting) {
             return;
         }

@@ -610,6 +610,36 @@ final class Scenarios
                 theirs: ['connected', 'closed'],
                 why: '#25'
             ),
+            'maxPackageSize raised and lowered while open' => new Scenario(
+                server: static function (Listener $listener): void {
+                    $peer = $listener->acceptUpgraded();
+                    foreach ([5000, 1, 2000] as $size) {
+                        $peer->read();
+                        $peer->write(Peer::frame(Peer::TEXT, str_repeat('x', $size)));
+                    }
+                    while ($peer->read() !== null) {
+                        // Until the client goes.
+                    }
+                },
+                client: static function (Probe $probe): void {
+                    $c = $probe->connection();
+                    $limits = [10000, 1000, 1000];
+                    $next = static function ($c) use (&$limits): void {
+                        $c->maxPackageSize = array_shift($limits);
+                        $c->send('go on');
+                    };
+                    $c->maxPackageSize = 1000;
+                    $c->onWebSocketConnect = $next;
+                    $c->onMessage = static function ($c, $data) use ($probe, $next): void {
+                        $probe->see(strlen($data) . ' bytes');
+                        $next($c);
+                    };
+                    $c->connect();
+                },
+                seen: ['connected', '5000 bytes', '1 bytes', 'error 5', 'closed'],
+                theirs: ['connected', '5000 bytes', '1 bytes', 'closed'],
+                why: '#25'
+            ),
             'compression' => new Scenario(
                 server: static function (Listener $listener): void {
                     $peer = $listener->accept();

@@ -40,6 +40,12 @@ final class Attempt
     /** Whether the library tells when the queue is empty again. */
     public bool $drainIsTold = false;
 
+    /** What maxPackageSize was when the library was told. */
+    public mixed $receiveLimit = null;
+
+    /** When, by hrtime, a message makes the bytes be counted anew. */
+    public int $countAt = 0;
+
     /** @var array{int, int} bytes read and written by earlier attempts */
     public array $earlierBytes = [0, 0];
 
