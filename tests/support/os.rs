@@ -161,4 +161,5 @@ pub fn alone(name: &str, test: impl FnOnce() + Send + 'static) {
         stdout.contains("1 passed"),
         "no test is named {name}: {stdout}"
     );
+    print!("{stdout}");
 }
