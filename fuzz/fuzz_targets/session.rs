@@ -75,10 +75,17 @@ fn told(client: &Client, is_deflated: bool) -> Vec<String> {
             EventKind::Ping(data) => told.push(format!("ping {data:?}")),
             EventKind::Pong(data) => told.push(format!("pong {data:?}")),
             // Of several faults in one message the pieces decide which is found first.
-            EventKind::Close { code: 1002..=1009, .. } if is_deflated => {
+            EventKind::Close {
+                code: 1002..=1009, ..
+            } if is_deflated => {
                 told.push("a violation".into());
             }
-            EventKind::Close { status, code, reason, .. } => {
+            EventKind::Close {
+                status,
+                code,
+                reason,
+                ..
+            } => {
                 told.push(format!("close {status:?} {code} {reason}"));
             }
             _ => {}

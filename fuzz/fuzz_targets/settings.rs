@@ -113,7 +113,11 @@ fn check(request: &[u8], most: usize) {
     assert!(count <= most, "{count} fields, of {most}");
     for name in ["Host", "Sec-WebSocket-Key", "Upgrade", "Connection"] {
         let is_name = |field: &&mut httparse::Header<'_>| field.name.eq_ignore_ascii_case(name);
-        let found = parsed.headers.iter_mut().filter(|field| is_name(field)).count();
+        let found = parsed
+            .headers
+            .iter_mut()
+            .filter(|field| is_name(field))
+            .count();
         assert_eq!(found, 1, "{name}");
     }
     let path = parsed.path.unwrap();
