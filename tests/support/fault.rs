@@ -77,6 +77,8 @@ const DELAY: Duration = Duration::from_millis(20);
 /// The proxy for one connection.
 pub struct FaultProxy {
     address: SocketAddr,
+    /// Nobody else gets the port.
+    _listener: TcpListener,
     pump: JoinHandle<[u64; 2]>,
 }
 
@@ -85,12 +87,17 @@ impl FaultProxy {
     pub fn before(server: SocketAddr, injection: Injection) -> FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        let accepting = listener.try_clone().unwrap();
         let pump = thread::spawn(move || {
-            let (client, _) = listener.accept().unwrap();
+            let (client, _) = accepting.accept().unwrap();
             let server = TcpStream::connect(server).unwrap();
             Pump::new(client, server, injection).run()
         });
-        FaultProxy { address, pump }
+        FaultProxy {
+            address,
+            _listener: listener,
+            pump,
+        }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -107,6 +114,7 @@ impl FaultProxy {
 }
 
 /// One direction: from one socket to the other of the pair.
+#[derive(Debug)]
 struct Way {
     /// Which of the sockets is read.
     from: usize,
@@ -152,7 +160,11 @@ impl Pump {
     fn run(mut self) -> [u64; 2] {
         let until = Instant::now() + 3 * DEADLINE;
         loop {
-            assert!(Instant::now() < until, "the connection does not end");
+            assert!(
+                Instant::now() < until,
+                "the connection does not end: {:?}",
+                self.ways
+            );
             for at in 0..2 {
                 let (way, sockets) = (&mut self.ways[at], &self.sockets);
                 if !way.go_on(sockets) {
