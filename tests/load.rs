@@ -319,7 +319,7 @@ fn a_huge_message_in_parts_costs_no_memory() {
         let mut peer = client.open(&server);
         let before = Usage::now();
         let script = thread::spawn(move || {
-            peer.write(&Frame::binary([]).stating(size as u64).bytes());
+            peer.write(Frame::binary([]).stating(size as u64).bytes());
             let piece: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
             for _ in 0..size >> 20 {
                 peer.write(&piece);
@@ -359,7 +359,7 @@ fn a_huge_message_is_handed_out_whole() {
         let mut peer = client.open(&server);
         let before = Usage::now();
         let script = thread::spawn(move || {
-            peer.write(&Frame::binary([]).stating(size as u64).bytes());
+            peer.write(Frame::binary([]).stating(size as u64).bytes());
             let piece: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
             for _ in 0..size >> 20 {
                 peer.write(&piece);
