@@ -38,7 +38,7 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 	setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb \
 	setup-interop \
 	test-format test-lint test-rust test-install test-cinstall test-packages test-deb test-abi \
-	test-demo test-php test-go test-python
+	test-demo test-php test-go test-python faults load fuzz asan valgrind soak
 
 # Without the Rust library, beside which cargo leaves link-time optimisation out.
 all: setup-build ## build the library in target/release
@@ -126,6 +126,7 @@ test-lint: setup-build setup-test
 		scripts/test-cinstall scripts/test-packages scripts/test-deb scripts/test-abi \
 		scripts/check-install scripts/abi-check scripts/deb \
 		scripts/test-demo scripts/with-echo-server scripts/interop \
+		scripts/fuzz scripts/asan scripts/soak \
 		bindings/cpp/tests/package/run
 
 test-rust: setup-build setup-test ## Rust tests; header, symbols, C and C++ programs are among them
@@ -134,6 +135,31 @@ test-rust: setup-build setup-test ## Rust tests; header, symbols, C and C++ prog
 # Not part of `test`, which needs no network.
 test-interop: setup-build setup-interop ## compression against python websockets, node ws and nginx
 	scripts/interop $(TARGET)
+
+# What takes longer than `make test` may; the short forms of these are in it.
+
+OFFSETS ?= 100
+MINUTES ?= 60
+SECONDS ?= 60
+
+faults: setup-build setup-test ## faults at OFFSETS bytes of each way, direction and kind
+	WSC_FAULTS=$(OFFSETS) WSC_TEST_LIMIT=36000 $(CARGO) test --locked --test faults -- --nocapture
+
+load: setup-build setup-test ## ten thousand connections, gigabytes, reconnect cycles; with figures
+	WSC_LOAD=1 WSC_TEST_LIMIT=3600 \
+		$(CARGO) test --locked --release --test load -- --nocapture --test-threads=1
+
+fuzz: setup-build setup-test ## each fuzz target for SECONDS
+	scripts/fuzz $(TARGET) $(SECONDS)
+
+asan: setup-build setup-test ## the Rust tests under the address sanitizer (needs Rust nightly)
+	scripts/asan $(TARGET)
+
+valgrind: setup-build setup-test ## the C and C++ programs under memcheck
+	WSC_VALGRIND=1 $(CARGO) test --locked --no-fail-fast --test c_api --test cpp
+
+soak: setup-build setup-test ## faults, load and fuzzing by turns for MINUTES, with random seeds
+	scripts/soak $(TARGET) $(MINUTES)
 
 test-install: setup-test stage
 	scripts/test-install $(RELEASE)

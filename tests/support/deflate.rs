@@ -39,15 +39,20 @@ impl Deflate {
     }
 
     pub fn decompress(&mut self, payload: &[u8]) -> Vec<u8> {
+        self.try_decompress(payload)
+            .expect("one message, whole and no more")
+    }
+
+    /// The same where the bytes may have suffered.
+    pub fn try_decompress(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
         let input = [payload, &TAIL].concat();
         let mut out = Vec::with_capacity(4 << 20);
         let before = self.decompress.total_in();
         self.decompress
             .decompress_vec(&input, &mut out, FlushDecompress::Sync)
-            .unwrap();
+            .ok()?;
         let taken = self.decompress.total_in() - before;
-        assert_eq!(taken, input.len() as u64, "something is left of a message");
-        out
+        (taken == input.len() as u64).then_some(out)
     }
 
     pub fn forget_received(&mut self) {

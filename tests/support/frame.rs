@@ -113,38 +113,51 @@ impl Frame {
 
     /// Takes the first frame out of `input`, if all of it is there.
     pub fn take(input: &mut Vec<u8>) -> Option<Frame> {
-        let (&first, &second) = (input.first()?, input.get(1)?);
-        let (length, mut at) = match second & 0x7f {
-            126 => (
-                u16::from_be_bytes(input.get(2..4)?.try_into().unwrap()) as usize,
-                4,
-            ),
-            127 => (
-                u64::from_be_bytes(input.get(2..10)?.try_into().unwrap()) as usize,
-                10,
-            ),
-            length => (length as usize, 2),
+        Self::try_take(input).unwrap()
+    }
+
+    /// The same where the bytes may have suffered.
+    pub fn try_take(input: &mut Vec<u8>) -> Result<Option<Frame>, String> {
+        let &[first, second, ref rest @ ..] = &input[..] else {
+            return Ok(None);
         };
-        let shortest = [2, 4, 10][usize::from(length > 125) + usize::from(length > 0xffff)];
-        assert_eq!(
-            at, shortest,
-            "a length of {length} not in its shortest form"
-        );
-        let mut mask = None;
+        let (length, size) = match second & 0x7f {
+            126 => (
+                rest.first_chunk()
+                    .map(|size| u16::from_be_bytes(*size).into()),
+                2,
+            ),
+            127 => (rest.first_chunk().map(|size| u64::from_be_bytes(*size)), 8),
+            length => (Some(length.into()), 0),
+        };
+        let Some(length) = length else {
+            return Ok(None);
+        };
+        let shortest = [0, 2, 8][usize::from(length > 125) + usize::from(length > 0xffff)];
+        if size != shortest {
+            return Err(format!("a length of {length} not in its shortest form"));
+        }
+        let (mut at, mut mask) = (2 + size, None);
         if second & 0x80 != 0 {
-            mask = Some(<[u8; 4]>::try_from(input.get(at..at + 4)?).unwrap());
+            mask = rest[size..].first_chunk().copied();
             at += 4;
         }
-        let payload = xor(input.get(at..at + length)?, mask.unwrap_or_default()).collect();
-        input.drain(..at + length);
-        Some(Frame {
+        let end = usize::try_from(length)
+            .ok()
+            .and_then(|length| at.checked_add(length));
+        let Some(end) = end.filter(|end| *end <= input.len()) else {
+            return Ok(None);
+        };
+        let payload = xor(&input[at..end], mask.unwrap_or_default()).collect();
+        input.drain(..end);
+        Ok(Some(Frame {
             fin: first & 0x80 != 0,
             rsv: first >> 4 & 7,
             opcode: first & 15,
             mask,
             payload,
             stated: None,
-        })
+        }))
     }
 
     /// The code and the reason of a close frame; `None` where it has neither.

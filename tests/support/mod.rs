@@ -20,6 +20,7 @@
 
 mod client;
 mod deflate;
+pub mod fault;
 mod frame;
 pub mod namespace;
 mod os;
@@ -43,8 +44,15 @@ use std::time::{Duration, Instant};
 /// How long anything that must happen may take.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long a whole test may take.
+/// How long a whole test may take, unless `WSC_TEST_LIMIT` says how many seconds.
 const TEST_LIMIT: Duration = Duration::from_secs(40);
+
+fn test_limit() -> Duration {
+    match std::env::var("WSC_TEST_LIMIT") {
+        Ok(limit) => Duration::from_secs(limit.parse().expect("WSC_TEST_LIMIT is a number")),
+        Err(_) => TEST_LIMIT,
+    }
+}
 
 /// A deadline short enough to be waited for in a test.
 pub const SHORT: Duration = Duration::from_millis(150);
@@ -60,9 +68,10 @@ pub fn bounded(test: impl FnOnce() + Send + 'static) {
             test();
         })
         .unwrap();
-    match ended.recv_timeout(TEST_LIMIT) {
+    let limit = test_limit();
+    match ended.recv_timeout(limit) {
         Err(mpsc::RecvTimeoutError::Timeout) => {
-            panic!("the test did not end within {TEST_LIMIT:?}")
+            panic!("the test did not end within {limit:?}")
         }
         _ => {
             if let Err(panic) = worker.join() {

@@ -207,4 +207,5 @@ fn run_alone(name: &str, mut command: Command) {
         stdout.contains("1 passed"),
         "no test is named {name}: {stdout}"
     );
+    print!("{stdout}");
 }
