@@ -378,7 +378,7 @@ mod tests {
                     data.extend(deflater.deflate(end, true));
                     assert_eq!(inflate(&mut inflater, &data, 1000).unwrap(), &text[..size]);
                     let whole = deflater.deflate(&text[..size], true);
-                    assert!(size < 100 || whole.len() < size);
+                    assert!(size < 1000 || whole.len() < size);
                     assert_eq!(inflate(&mut inflater, &whole, 77).unwrap(), &text[..size]);
                     assert_eq!(deflater.context.is_none(), no_takeover);
                     assert_eq!(inflater.context.is_none(), no_takeover);
