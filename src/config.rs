@@ -30,7 +30,7 @@ pub const DEFAULT_RECEIVE_QUEUE_LIMIT: usize = 4 << 20;
 pub const DEFAULT_MAX_FRAGMENTS: usize = 128 << 10;
 /// Below it the header of the frame outweighs what compression saves.
 pub const DEFAULT_DEFLATE_THRESHOLD: usize = 64;
-/// For messages of half a KiB, level 6 takes some 20 times as long and leaves a fifth less.
+/// For messages of half a KiB, level 6 takes eight times as long and leaves a fifth less.
 pub const DEFAULT_DEFLATE_LEVEL: u32 = 1;
 /// How many times its size a message may inflate to. DEFLATE ends at 1032; what
 /// people send stays far below this.
