@@ -24,9 +24,10 @@ func (c conn) Send(payload []byte) error {
 
 func main() {
 	bench.Run(func(b *bench.Bench) (bench.Conn, error) {
-		options := &wsc.DialOptions{Compression: b.Deflate}
+		options := &wsc.DialOptions{}
 		messageType := wsc.Binary
 		if b.Deflate {
+			options.Compression = &wsc.Compression{}
 			messageType = wsc.Text
 		}
 		c, _, err := wsc.Dial(context.Background(), b.URL, options)
