@@ -1,5 +1,7 @@
 //! What the loop tells the user.
 
+use std::ops::{ControlFlow, Range};
+
 pub use bytes::Bytes;
 
 use crate::error::{Phase, Status};
@@ -29,6 +31,8 @@ pub enum EventKind {
         part: Part,
         data: Bytes,
     },
+    /// Messages one after the other. Their user is told of each.
+    Messages(Run),
     Ping(Bytes),
     Pong(Bytes),
     /// The send queue reached its limit.
@@ -56,6 +60,127 @@ pub enum EventKind {
     /// An automatic reconnect begins once this was delivered; URL and headers
     /// may be changed before.
     Reconnect,
+}
+
+/// Whole messages that arrived together: their bytes have one owner, so that to queue,
+/// deliver and drop one of many small messages touches no count of references.
+#[derive(Debug, Clone)]
+pub struct Run {
+    block: Bytes,
+    places: Vec<Place>,
+    /// The length of all messages.
+    bytes: usize,
+}
+
+/// Where in its block a message is.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    start: u32,
+    len: u32,
+    kind: MessageType,
+}
+
+impl Run {
+    /// Of messages that lie in `block`, with room for some.
+    pub(crate) fn new(block: Bytes, room: usize) -> Run {
+        Run {
+            block,
+            places: Vec::with_capacity(room),
+            bytes: 0,
+        }
+    }
+
+    /// Adds the message at `range` of the block; false if it does not lie in it.
+    pub(crate) fn push(&mut self, kind: MessageType, range: Range<usize>) -> bool {
+        let (Ok(start), Ok(len)) = (u32::try_from(range.start), u32::try_from(range.len())) else {
+            return false;
+        };
+        if range.end > self.block.len() {
+            return false;
+        }
+        self.places.push(Place { start, len, kind });
+        self.bytes += range.len();
+        true
+    }
+
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (MessageType, &[u8])> {
+        self.places.iter().map(|place| {
+            let start = place.start as usize;
+            (place.kind, &self.block[start..start + place.len as usize])
+        })
+    }
+
+    /// Takes the first `count` messages away.
+    fn split_to(&mut self, count: usize) -> Run {
+        let places: Vec<Place> = self.places.drain(..count).collect();
+        let bytes = places.iter().map(|place| place.len as usize).sum();
+        self.bytes -= bytes;
+        Run {
+            block: self.block.clone(),
+            places,
+            bytes,
+        }
+    }
+}
+
+/// An event as its user is told of it.
+#[derive(Debug, Clone, Copy)]
+pub struct EventRef<'a> {
+    pub conn_id: u64,
+    pub attempt: u32,
+    pub kind: KindRef<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum KindRef<'a> {
+    Message {
+        kind: MessageType,
+        part: Part,
+        data: &'a [u8],
+    },
+    /// Anything but a message.
+    Other(&'a EventKind),
+}
+
+impl EventRef<'_> {
+    pub fn event_type(&self) -> EventType {
+        match self.kind {
+            KindRef::Message { .. } => EventType::Message,
+            KindRef::Other(kind) => kind.event_type(),
+        }
+    }
+
+    /// The event's bytes: payload, response head, error text or close reason.
+    pub fn data(&self) -> &[u8] {
+        match self.kind {
+            KindRef::Message { data, .. } => data,
+            KindRef::Other(kind) => kind.data(),
+        }
+    }
+
+    /// The event with bytes of its own.
+    pub fn to_event(&self) -> Event {
+        Event {
+            conn_id: self.conn_id,
+            attempt: self.attempt,
+            kind: match self.kind {
+                KindRef::Message { kind, part, data } => EventKind::Message {
+                    kind,
+                    part,
+                    data: Bytes::copy_from_slice(data),
+                },
+                KindRef::Other(kind) => kind.clone(),
+            },
+        }
+    }
 }
 
 /// The kind of an event as a number of the ABI.
@@ -111,10 +236,69 @@ impl EventType {
 
 impl Event {
     pub fn event_type(&self) -> EventType {
-        match self.kind {
+        self.kind.event_type()
+    }
+
+    /// The event's bytes: payload, response head, error text or close reason.
+    pub fn data(&self) -> &[u8] {
+        self.kind.data()
+    }
+
+    /// How many events this is for its user.
+    pub(crate) fn count(&self) -> usize {
+        match &self.kind {
+            EventKind::Messages(run) => run.len(),
+            _ => 1,
+        }
+    }
+
+    /// Calls `tell` with each of the events that this is for its user, until it asks to
+    /// stop; tells how many calls that were.
+    pub(crate) fn tell(
+        &self,
+        mut tell: impl FnMut(EventRef<'_>) -> ControlFlow<()>,
+    ) -> (usize, ControlFlow<()>) {
+        let about = |kind| EventRef {
+            conn_id: self.conn_id,
+            attempt: self.attempt,
+            kind,
+        };
+        let run = match &self.kind {
+            EventKind::Messages(run) => run,
+            EventKind::Message { kind, part, data } => {
+                let (kind, part) = (*kind, *part);
+                return (1, tell(about(KindRef::Message { kind, part, data })));
+            }
+            other => return (1, tell(about(KindRef::Other(other)))),
+        };
+        for (index, (kind, data)) in run.iter().enumerate() {
+            let part = Part::Whole;
+            if tell(about(KindRef::Message { kind, part, data })).is_break() {
+                return (index + 1, ControlFlow::Break(()));
+            }
+        }
+        (run.len(), ControlFlow::Continue(()))
+    }
+
+    /// Takes the first `count` of the events that this is for its user, which are more.
+    pub(crate) fn split_to(&mut self, count: usize) -> Option<Event> {
+        let EventKind::Messages(run) = &mut self.kind else {
+            return None;
+        };
+        (count > 0).then(|| Event {
+            conn_id: self.conn_id,
+            attempt: self.attempt,
+            kind: EventKind::Messages(run.split_to(count)),
+        })
+    }
+}
+
+impl EventKind {
+    pub fn event_type(&self) -> EventType {
+        match self {
             EventKind::Connect => EventType::Connect,
             EventKind::Handshake { .. } => EventType::Handshake,
-            EventKind::Message { .. } => EventType::Message,
+            EventKind::Message { .. } | EventKind::Messages(_) => EventType::Message,
             EventKind::Ping(_) => EventType::Ping,
             EventKind::Pong(_) => EventType::Pong,
             EventKind::BufferFull => EventType::BufferFull,
@@ -125,10 +309,10 @@ impl Event {
         }
     }
 
-    /// The event's bytes: payload, response head, error text or close reason.
-    pub fn data(&self) -> &[u8] {
-        match &self.kind {
+    fn data(&self) -> &[u8] {
+        match self {
             EventKind::Message { data, .. } | EventKind::Ping(data) | EventKind::Pong(data) => data,
+            EventKind::Messages(run) => &run.block,
             EventKind::Handshake { head, .. } => head,
             EventKind::Error { text, .. } => text.as_bytes(),
             EventKind::Close { reason, .. } => reason.as_bytes(),
@@ -138,14 +322,15 @@ impl Event {
             | EventKind::Reconnect => &[],
         }
     }
-}
 
-impl EventKind {
     /// Whether `pause_recv` holds this event back.
     pub(crate) fn is_received(&self) -> bool {
         matches!(
             self,
-            EventKind::Message { .. } | EventKind::Ping(_) | EventKind::Pong(_)
+            EventKind::Message { .. }
+                | EventKind::Messages(_)
+                | EventKind::Ping(_)
+                | EventKind::Pong(_)
         )
     }
 
@@ -162,6 +347,7 @@ impl EventKind {
             EventKind::Message { data, .. } | EventKind::Ping(data) | EventKind::Pong(data) => {
                 FIXED + data.len()
             }
+            EventKind::Messages(run) => FIXED * run.len() + run.bytes,
             EventKind::BufferFull | EventKind::BufferDrain => FIXED,
             _ => 0,
         }

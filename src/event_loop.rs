@@ -2,6 +2,7 @@
 //! background thread, and the descriptor that the host watches.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -16,7 +17,7 @@ use crate::config::{BURST, DEFAULT_STANDBY_GRACE, OUTPUT_GRACE, expiry};
 use crate::connect::tls::Connectors;
 use crate::connection::{Batch, Connection};
 use crate::error::Status;
-use crate::event::Event;
+use crate::event::{Event, EventRef};
 use crate::helpers::Helpers;
 use crate::reactor::{Reactor, Turned};
 use crate::sys::{self, Outer, Signal, Timer};
@@ -238,7 +239,7 @@ impl Loop {
         &self,
         max: usize,
         timeout: Option<Duration>,
-        sink: &mut dyn FnMut(&Event),
+        sink: &mut dyn FnMut(EventRef<'_>),
     ) -> Result<usize, Status> {
         if max == 0 {
             return Err(Status::Invalid);
@@ -246,14 +247,18 @@ impl Loop {
         let mut consumer = self.consume()?;
         let _signal = SettleSignal(self);
         let _previous = std::mem::take(&mut consumer.polled);
+        let mut count = 0;
         self.wait_and(timeout, || {
-            self.collect(max, &mut consumer);
-            Ok(consumer.polled.len())
+            count = self.collect(max, &mut consumer);
+            Ok(count)
         })?;
         for event in &consumer.polled {
-            sink(event);
+            let _all = event.tell(|event| {
+                sink(event);
+                ControlFlow::Continue(())
+            });
         }
-        Ok(consumer.polled.len())
+        Ok(count)
     }
 
     /// Dispatches until no attempt, scheduled reconnect or undelivered event is
@@ -508,14 +513,14 @@ impl Loop {
             };
             let mut share = FAIR_SHARE;
             while share > 0 {
-                let mut batch = connection.take_batch(&mut consumer.batch);
-                let size = consumer.batch.len();
-                if size == 0 {
+                let batch = connection.take_batch(&mut consumer.batch);
+                if consumer.batch.is_empty() {
                     break;
                 }
+                let size: usize = consumer.batch.iter().map(Event::count).sum();
                 count += size;
                 share = share.saturating_sub(size);
-                let called = self.call(&connection, &mut batch, &mut consumer.batch);
+                let called = self.call(&connection, &batch, &mut consumer.batch);
                 connection.batch_delivered();
                 if called.is_err() {
                     self.ready.push(connection);
@@ -537,13 +542,11 @@ impl Loop {
     fn call(
         &self,
         connection: &Arc<Connection>,
-        batch: &mut Batch,
+        batch: &Batch,
         events: &mut VecDeque<Event>,
     ) -> Result<(), Status> {
-        let mut count = 0;
         let mut result = Ok(());
-        for event in events.iter() {
-            count += 1;
+        let mut call = |event: EventRef<'_>| {
             let event_type = event.event_type();
             if let Some(handler) = batch.handlers.get(event_type) {
                 let call = || handler(connection, event);
@@ -552,33 +555,46 @@ impl Loop {
             if event_type.may_precede_attempt() {
                 connection.close_delivered();
             }
-            if connection.changes() != batch.changes || result.is_err() {
+            match connection.changes() != batch.changes || result.is_err() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        };
+        let mut told = None;
+        for (index, event) in events.iter().enumerate() {
+            let (count, flow) = event.tell(&mut call);
+            if flow.is_break() {
+                told = Some((index, count));
                 break;
             }
         }
-        if count == events.len() {
-            events.clear();
-        } else {
-            let delivered = events.drain(..count).map(|event| event.kind.cost());
-            batch.bytes = batch.bytes.saturating_sub(delivered.sum());
-            connection.put_back(events, batch);
+        match told {
+            None => events.clear(),
+            Some((index, count)) => {
+                events.drain(..index);
+                drop_told(events, count);
+                connection.put_back(events, batch);
+            }
         }
         result
     }
 
-    fn collect(&self, max: usize, consumer: &mut Consumer) {
+    /// Takes up to `max` events from the connections that have some; tells how many.
+    fn collect(&self, max: usize, consumer: &mut Consumer) -> usize {
+        let mut count = 0;
         for _ in 0..self.ready.len() {
             let Some(connection) = self.ready.pop() else {
                 break;
             };
-            let taken = connection.take_events(max, &mut consumer.polled);
+            let taken = connection.take_events(max - count, &mut consumer.polled);
+            count += taken.count;
             if taken.more {
                 self.ready.push(Arc::clone(&connection));
             }
             if taken.awaited {
                 consumer.awaited.push(connection);
             }
-            if consumer.polled.len() == max {
+            if count == max {
                 break;
             }
         }
@@ -586,6 +602,7 @@ impl Loop {
             // The next poll goes on with them.
             self.wake_host();
         }
+        count
     }
 
     /// Raises the signal while events wait or somebody woke the host, lowers
@@ -607,6 +624,14 @@ impl Loop {
             self.signal_up.store(true, Ordering::SeqCst);
             self.signal.raise();
         }
+    }
+}
+
+/// Takes those of the first event's events away that were told.
+fn drop_told(events: &mut VecDeque<Event>, count: usize) {
+    match events.front_mut() {
+        Some(first) if count < first.count() => drop(first.split_to(count)),
+        _ => drop(events.pop_front()),
     }
 }
 

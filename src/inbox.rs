@@ -60,27 +60,22 @@ impl Inbox {
         self.next_place().is_some()
     }
 
-    /// Takes the run of up to `max` received events that may be delivered next; tells
-    /// what they counted.
+    /// Takes the received events that may be delivered next, `max` at most; tells how
+    /// many they are.
     pub fn take_received(&mut self, max: usize, target: &mut impl Extend<Event>) -> usize {
-        if self.paused {
-            return 0;
+        let mut room = if self.paused { 0 } else { max };
+        while room > 0 {
+            let taken = match self.events.front_mut() {
+                Some(event) if !event.kind.is_received() => None,
+                Some(event) if event.count() > room => event.split_to(room),
+                _ => self.events.pop_front(),
+            };
+            let Some(event) = taken else { break };
+            self.bytes -= event.kind.cost();
+            room -= event.count();
+            target.extend([event]);
         }
-        let length = match self.own {
-            0 => self.events.len(),
-            _ => {
-                let mut events = self.events.iter();
-                let first = events.position(|event| !event.kind.is_received());
-                first.unwrap_or(self.events.len())
-            }
-        };
-        let length = length.min(max);
-        let mut bytes = 0;
-        target.extend(self.events.drain(..length).inspect(|event| {
-            bytes += event.kind.cost();
-        }));
-        self.bytes -= bytes;
-        bytes
+        if self.paused { 0 } else { max - room }
     }
 
     /// Takes the next event that may be delivered.
@@ -106,20 +101,20 @@ impl Inbox {
         std::mem::take(&mut self.events)
     }
 
-    /// Exchanges all events for the empty `target` if they may be delivered as one
-    /// run; tells what they counted.
-    pub fn swap_received(&mut self, max: usize, target: &mut VecDeque<Event>) -> Option<usize> {
-        if self.paused || self.own > 0 || self.events.len() > max {
-            return None;
+    /// Exchanges all events for the empty `target` if they may be delivered one after
+    /// the other and count no more than `max` bytes; tells whether it did.
+    pub fn swap_received(&mut self, max: usize, target: &mut VecDeque<Event>) -> bool {
+        if self.paused || self.own > 0 || self.bytes > max {
+            return false;
         }
         std::mem::swap(&mut self.events, target);
-        Some(std::mem::take(&mut self.bytes))
+        self.bytes = 0;
+        true
     }
 
-    /// Takes back events that were received and not delivered after all, and what
-    /// they count.
-    pub fn put_back(&mut self, events: &mut VecDeque<Event>, bytes: usize) {
-        self.bytes += bytes;
+    /// Takes back events that were received and not delivered after all.
+    pub fn put_back(&mut self, events: &mut VecDeque<Event>) {
+        self.bytes += events.iter().map(|event| event.kind.cost()).sum::<usize>();
         if self.events.is_empty() {
             std::mem::swap(&mut self.events, events);
         }

@@ -13,7 +13,7 @@ use crate::assembly::Assembly;
 use crate::config::{Config, MAX_CONTROL_PAYLOAD, is_wire_close_code};
 use crate::deflate::Agreement;
 use crate::error::{Failure, Status};
-use crate::event::{EventKind, MessageType, Part};
+use crate::event::{EventKind, MessageType, Part, Run};
 
 /// The largest header of a frame: two bytes, eight of length, four of mask.
 const MAX_HEADER: usize = 14;
@@ -227,12 +227,18 @@ impl Reader {
     }
 
     /// Goes on until `input` is used up or a grant is needed; returns what is left.
-    fn read<'a>(
+    fn read<'a>(&mut self, input: &'a [u8], taker: &mut impl Taker) -> Result<&'a [u8], Failure> {
+        let mut gather = Gather::new(taker);
+        let result = self.read_frames(input, &mut gather);
+        gather.finish();
+        result
+    }
+
+    fn read_frames<'a>(
         &mut self,
         mut input: &'a [u8],
-        taker: &mut impl Taker,
+        taker: &mut Gather<'_, impl Taker>,
     ) -> Result<&'a [u8], Failure> {
-        let mut block = Block::default();
         loop {
             match self.state {
                 State::Data { left, fin } => {
@@ -245,9 +251,9 @@ impl Reader {
                 State::Header => match self.plain_message(input) {
                     Some((opcode, payload)) => {
                         input = &input[payload.start..];
-                        self.whole(opcode, payload.len(), &mut input, &mut block, taker)?;
+                        self.whole(opcode, payload.len(), &mut input, taker)?;
                     }
-                    None => self.header(&mut input, &mut block, taker)?,
+                    None => self.header(&mut input, taker)?,
                 },
                 State::Control { opcode, missing } => {
                     self.control(&mut input, opcode, missing, taker)?;
@@ -282,8 +288,7 @@ impl Reader {
     fn header(
         &mut self,
         input: &mut &[u8],
-        block: &mut Block,
-        taker: &mut impl Taker,
+        taker: &mut Gather<'_, impl Taker>,
     ) -> Result<(), Failure> {
         let had = self.head_len;
         let frame = if had == 0 {
@@ -309,7 +314,7 @@ impl Reader {
         }
         let is_whole = frame.fin && frame.rsv == 0 && self.message.is_none();
         if is_whole && frame.length <= input.len() as u64 {
-            return self.whole(frame.opcode, frame.length as usize, input, block, taker);
+            return self.whole(frame.opcode, frame.length as usize, input, taker);
         }
         self.begin(&frame);
         Ok(())
@@ -369,20 +374,14 @@ impl Reader {
         opcode: u8,
         length: usize,
         input: &mut &[u8],
-        block: &mut Block,
-        taker: &mut impl Taker,
+        taker: &mut Gather<'_, impl Taker>,
     ) -> Result<(), Failure> {
         let kind = message_type(opcode == TEXT);
         if kind == MessageType::Text && std::str::from_utf8(&input[..length]).is_err() {
             return Err(Failure::peer_utf8());
         }
-        let data = block.take(input, length);
+        taker.message(kind, input, length);
         *input = &input[length..];
-        taker.take(EventKind::Message {
-            kind,
-            part: Part::Whole,
-            data,
-        });
         Ok(())
     }
 
@@ -418,7 +417,7 @@ impl Reader {
         input: &mut &[u8],
         left: u64,
         fin: bool,
-        taker: &mut impl Taker,
+        taker: &mut Gather<'_, impl Taker>,
     ) -> Result<bool, Failure> {
         let count = left.min(input.len() as u64) as usize;
         if self.grant == 0 || (count == 0 && left > 0 && !self.assembly.has_output()) {
@@ -453,7 +452,7 @@ impl Reader {
         input: &mut &[u8],
         opcode: u8,
         missing: usize,
-        taker: &mut impl Taker,
+        taker: &mut Gather<'_, impl Taker>,
     ) -> Result<(), Failure> {
         let had = self.control_len;
         let more = missing.min(input.len());
@@ -488,34 +487,64 @@ fn message_type(is_text: bool) -> MessageType {
     }
 }
 
-/// A copy of a stretch of the input, of which small messages take slices: one
-/// allocation for many of them.
-#[derive(Default)]
-struct Block {
-    bytes: Bytes,
-    /// How much of the input was left where the copy begins.
+/// Gathers small messages on their way to the taker: those that lie together are copied
+/// together, and handed out as one run.
+struct Gather<'t, T> {
+    taker: &'t mut T,
+    open: Option<OpenRun>,
+}
+
+struct OpenRun {
+    run: Run,
+    /// How much of the input was left where the run's copy of it begins.
     left: usize,
 }
 
-impl Block {
-    /// What a message that is kept for long can hold in memory.
-    const SIZE: usize = 16 << 10;
+impl<'t, T: Taker> Gather<'t, T> {
+    /// How much is copied together: what a message that is kept for long can hold in memory.
+    const BLOCK: usize = 16 << 10;
     /// The largest message that shares.
     const SHARED: usize = 2 << 10;
 
-    /// The first `length` bytes of the input.
-    fn take(&mut self, input: &[u8], length: usize) -> Bytes {
+    fn new(taker: &'t mut T) -> Self {
+        Gather { taker, open: None }
+    }
+
+    /// Hands out `kind`, after what was gathered.
+    fn take(&mut self, kind: EventKind) {
+        self.finish();
+        self.taker.take(kind);
+    }
+
+    /// Hands out the message that is the first `length` bytes of the input, now or later.
+    fn message(&mut self, kind: MessageType, input: &[u8], length: usize) {
         let left = input.len();
-        let start = self.left.saturating_sub(left);
-        if start + length <= self.bytes.len() && self.left >= left {
-            return self.bytes.slice(start..start + length);
+        if let Some(OpenRun { run, left: begin }) = &mut self.open {
+            let start = *begin - left;
+            if run.push(kind, start..start + length) {
+                return;
+            }
         }
         if length > Self::SHARED || length == left {
-            return Bytes::copy_from_slice(&input[..length]);
+            return self.take(EventKind::Message {
+                kind,
+                part: Part::Whole,
+                data: Bytes::copy_from_slice(&input[..length]),
+            });
         }
-        self.bytes = Bytes::copy_from_slice(&input[..left.min(Self::SIZE)]);
-        self.left = left;
-        self.bytes.slice(..length)
+        self.finish();
+        let block = Bytes::copy_from_slice(&input[..left.min(Self::BLOCK)]);
+        let room = block.len() / (length + 2) + 1;
+        let mut run = Run::new(block, room);
+        run.push(kind, 0..length);
+        self.open = Some(OpenRun { run, left });
+    }
+
+    /// Hands out what was gathered.
+    fn finish(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.taker.take(EventKind::Messages(open.run));
+        }
     }
 }
 
@@ -574,7 +603,16 @@ mod tests {
         piece: usize,
         take: &mut dyn FnMut(EventKind),
     ) -> Option<Failure> {
-        let taker = &mut |event| take(event);
+        let taker = &mut |event| match event {
+            EventKind::Messages(run) => run.iter().for_each(|(kind, data)| {
+                take(EventKind::Message {
+                    kind,
+                    part: Part::Whole,
+                    data: Bytes::copy_from_slice(data),
+                });
+            }),
+            event => take(event),
+        };
         for input in wire.chunks(piece) {
             let mut result = reader.receive(input, taker);
             while result.is_ok() && reader.is_held() {

@@ -671,6 +671,7 @@ fn note_received(kind: &EventKind, counters: &mut Counters, heartbeat: &mut Hear
         EventKind::Message { part, .. } => {
             counters.messages_received += u64::from(part.ends());
         }
+        EventKind::Messages(run) => counters.messages_received += run.len() as u64,
         EventKind::Ping(_) => counters.pings_received += 1,
         EventKind::Pong(payload) => {
             counters.pongs_received += 1;

@@ -67,7 +67,7 @@ fn run_on_thread_waits_for_the_close_callback() {
         connection
             .on(
                 EventType::Close,
-                Some(Arc::new(move |c: &Connection, _: &_| {
+                Some(Arc::new(move |c: &Connection, _| {
                     thread::sleep(Duration::from_millis(50));
                     if seen.fetch_add(1, Ordering::SeqCst) < 2 {
                         c.reconnect(Duration::from_millis(1)).unwrap();

@@ -14,20 +14,20 @@ use super::{Connection, Inner, State};
 
 /// Events that are taken for callbacks under one lock.
 const MAX_BATCH: usize = 256;
-/// The same where all are taken, which needs no copy of each: what one read of many
-/// small messages gives.
-const MAX_SWAP: usize = 1024;
+/// The same where all are taken, which needs no copy of each, as the receive queue counts
+/// them: more than one read of many small messages gives.
+const MAX_SWAP: usize = 512 << 10;
 
 /// The callbacks for a batch of events, and what they rest on.
 pub(crate) struct Batch {
     pub handlers: Arc<Handlers>,
     pub changes: u64,
-    /// What the events count, if they were received.
-    pub bytes: usize,
 }
 
 /// What `take_events` leaves behind.
 pub(crate) struct Taken {
+    /// How many events were taken.
+    pub count: usize,
     pub more: bool,
     /// Something waits until the host is through with what was taken.
     pub awaited: bool,
@@ -58,9 +58,9 @@ impl Connection {
     pub(crate) fn take_batch(&self, events: &mut VecDeque<Event>) -> Batch {
         let mut inner = self.lock();
         inner.delivering = true;
-        let mut bytes = inner.take_all(self, events);
+        inner.take_all(self, events);
         if events.is_empty() {
-            bytes = inner.take_received(self, MAX_BATCH, events);
+            inner.take_received(self, MAX_BATCH, events);
         }
         if events.is_empty() {
             events.extend(inner.pop(self));
@@ -72,7 +72,6 @@ impl Connection {
         Batch {
             handlers: Arc::clone(&inner.handlers),
             changes: self.changes(),
-            bytes,
         }
     }
 
@@ -82,7 +81,7 @@ impl Connection {
         if inner.event_loop.is_none() || inner.dropped_at > batch.changes {
             events.clear();
         } else {
-            inner.inbox.put_back(events, batch.bytes);
+            inner.inbox.put_back(events);
         }
     }
 
@@ -109,21 +108,24 @@ impl Connection {
     pub(crate) fn take_events(&self, room: usize, events: &mut Vec<Event>) -> Taken {
         let mut inner = self.lock();
         let before = events.len();
-        while events.len() < room {
-            let before = events.len();
-            inner.take_received(self, room - before, events);
-            if events.len() > before {
+        let mut count = 0;
+        while count < room {
+            let received = inner.take_received(self, room - count, events);
+            count += received;
+            if received > 0 {
                 continue;
             }
-            match inner.pop(self) {
-                Some(event) => events.push(event),
-                None => break,
-            }
+            let Some(event) = inner.pop(self) else {
+                break;
+            };
+            events.push(event);
+            count += 1;
         }
         let taken = &events[before..];
         inner.polled = !taken.is_empty() && inner.awaits_delivery();
         let told = |event: &Event| event.event_type().may_precede_attempt();
         Taken {
+            count,
             more: inner.inbox.has_next() || inner.unlist(),
             awaited: inner.polled || (inner.restart.is_some() && taken.iter().any(told)),
         }
@@ -166,17 +168,15 @@ impl Inner {
         false
     }
 
-    /// Takes all events at once if they are few and received; tells what they counted.
-    fn take_all(&mut self, connection: &Connection, events: &mut VecDeque<Event>) -> usize {
+    /// Takes all events at once if they are few and received.
+    fn take_all(&mut self, connection: &Connection, events: &mut VecDeque<Event>) {
         let was_full = self.is_full_of_events();
-        let Some(bytes) = self.inbox.swap_received(MAX_SWAP, events) else {
-            return 0;
-        };
-        self.taken(connection, was_full);
-        bytes
+        if self.inbox.swap_received(MAX_SWAP, events) {
+            self.taken(connection, was_full);
+        }
     }
 
-    /// Takes a run of received events; tells what they counted.
+    /// Takes received events, `max` at most; tells how many they are.
     fn take_received(
         &mut self,
         connection: &Connection,
@@ -184,11 +184,11 @@ impl Inner {
         events: &mut impl Extend<Event>,
     ) -> usize {
         let was_full = self.is_full_of_events();
-        let bytes = self.inbox.take_received(max, events);
-        if bytes > 0 {
+        let count = self.inbox.take_received(max, events);
+        if count > 0 {
             self.taken(connection, was_full);
         }
-        bytes
+        count
     }
 
     /// Takes the next event that may be delivered, and its effects.

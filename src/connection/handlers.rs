@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Status;
-use crate::event::{Event, EventType};
+use crate::event::{EventRef, EventType};
 
 use super::Connection;
 
 /// A callback for one kind of event.
-pub type Handler = Arc<dyn Fn(&Connection, &Event) + Send + Sync>;
+pub type Handler = Arc<dyn Fn(&Connection, EventRef<'_>) + Send + Sync>;
 
 /// The user's callbacks. A thread that runs one holds a reference, so that the
 /// free hook, dropped with the last one, runs after all of them.

@@ -8,7 +8,7 @@ use super::conn::wsc_conn_t;
 use super::event::wsc_event_t;
 use super::status::wsc_status_t;
 use crate::connection::{Connection, Handler};
-use crate::event::{Event, EventType};
+use crate::event::{EventRef, EventType};
 
 /// Tells one event of one connection.
 ///
@@ -56,7 +56,7 @@ fn handler(
     let function = function?;
     let conn = Untouched(conn);
     let userdata = Untouched(userdata);
-    Some(Arc::new(move |_, event: &Event| {
+    Some(Arc::new(move |_, event: EventRef<'_>| {
         let event = wsc_event_t::from(event);
         // SAFETY: the caller of the setter promised a function of this signature
         // that may be called with this userdata until the connection is freed.

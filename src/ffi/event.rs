@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::ptr;
 
 use crate::error::Phase;
-use crate::event::{Event, EventKind, EventType, MessageType, Part};
+use crate::event::{EventKind, EventRef, EventType, KindRef, MessageType, Part};
 
 use super::status::wsc_status_t;
 
@@ -218,18 +218,19 @@ const _: () = {
 /// so that `memcpy` and its like need no special case.
 static NOTHING: u8 = 0;
 
-fn data(event: &Event) -> *const c_void {
-    match event.data() {
+fn pointer(data: &[u8]) -> *const c_void {
+    match data {
         [] => (&raw const NOTHING).cast(),
         data => data.as_ptr().cast(),
     }
 }
 
-impl From<&Event> for wsc_event_t {
-    fn from(event: &Event) -> Self {
+impl From<EventRef<'_>> for wsc_event_t {
+    #[inline] // into the loops over many messages
+    fn from(event: EventRef<'_>) -> Self {
         let mut c = wsc_event_t {
             conn_id: event.conn_id,
-            data: data(event),
+            data: pointer(event.data()),
             len: event.data().len(),
             unsent: 0,
             r#type: wsc_event_type_t::from(event.event_type()) as i32,
@@ -244,28 +245,41 @@ impl From<&Event> for wsc_event_t {
             reserved0: 0,
             reserved: [0; 3],
         };
-        match &event.kind {
+        match event.kind {
+            KindRef::Message { kind, part, .. } => {
+                c.message_type = wsc_message_type_t::from(kind) as i32;
+                c.part = wsc_part_t::from(part) as i32;
+            }
+            KindRef::Other(kind) => c.fill(kind),
+        }
+        c
+    }
+}
+
+impl wsc_event_t {
+    /// Sets what events have that are not messages.
+    fn fill(&mut self, kind: &EventKind) {
+        match kind {
             EventKind::Connect
             | EventKind::BufferFull
             | EventKind::BufferDrain
             | EventKind::Reconnect => {
-                c.data = ptr::null();
+                self.data = ptr::null();
             }
-            EventKind::Ping(_) | EventKind::Pong(_) => {}
-            EventKind::Handshake { status, .. } => c.code = i32::from(*status),
-            EventKind::Message { kind, part, .. } => {
-                c.message_type = wsc_message_type_t::from(*kind) as i32;
-                c.part = wsc_part_t::from(*part) as i32;
-            }
+            EventKind::Message { .. }
+            | EventKind::Messages(_)
+            | EventKind::Ping(_)
+            | EventKind::Pong(_) => {}
+            EventKind::Handshake { status, .. } => self.code = i32::from(*status),
             EventKind::Error {
                 status,
                 phase,
                 http_status,
                 ..
             } => {
-                c.status = wsc_status_t::from(*status) as i32;
-                c.phase = wsc_phase_t::from(*phase) as i32;
-                c.code = i32::from(*http_status);
+                self.status = wsc_status_t::from(*status) as i32;
+                self.phase = wsc_phase_t::from(*phase) as i32;
+                self.code = i32::from(*http_status);
             }
             EventKind::Close {
                 status,
@@ -276,15 +290,14 @@ impl From<&Event> for wsc_event_t {
                 unsent,
                 ..
             } => {
-                c.status = wsc_status_t::from(*status) as i32;
-                c.phase = wsc_phase_t::from(*phase) as i32;
-                c.code = i32::from(*code);
-                c.clean = i32::from(*clean);
-                c.by_peer = i32::from(*by_peer);
-                c.unsent = *unsent;
+                self.status = wsc_status_t::from(*status) as i32;
+                self.phase = wsc_phase_t::from(*phase) as i32;
+                self.code = i32::from(*code);
+                self.clean = i32::from(*clean);
+                self.by_peer = i32::from(*by_peer);
+                self.unsent = *unsent;
             }
         }
-        c
     }
 }
 
@@ -292,14 +305,21 @@ impl From<&Event> for wsc_event_t {
 mod tests {
     use super::*;
     use crate::error::Status;
-    use crate::event::Bytes;
+    use crate::event::{Bytes, Event};
+    use std::ops::ControlFlow;
 
     fn convert(kind: EventKind) -> wsc_event_t {
-        wsc_event_t::from(&Event {
+        let event = Event {
             conn_id: 7,
             attempt: 3,
             kind,
-        })
+        };
+        let mut converted = None;
+        let _one = event.tell(|event| {
+            converted = Some(event.into());
+            ControlFlow::Continue(())
+        });
+        converted.unwrap()
     }
 
     #[test]

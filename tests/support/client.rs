@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wsc::connection::Connection;
 use wsc::error::{Phase, Status};
-use wsc::event::{Bytes, Event, EventKind, EventType, MessageType};
+use wsc::event::{Bytes, Event, EventKind, EventRef, EventType, MessageType};
 use wsc::event_loop::{Callbacks, Loop};
 
 use super::{DEADLINE, Peer, Server};
@@ -34,8 +34,8 @@ struct Log {
 }
 
 impl Log {
-    fn push(&self, event: &Event) {
-        self.events.lock().unwrap().push(event.clone());
+    fn push(&self, event: Event) {
+        self.events.lock().unwrap().push(event);
         self.grew.notify_all();
     }
 }
@@ -45,7 +45,7 @@ struct Recorded<'a>(&'a Log, &'a Event);
 
 impl Drop for Recorded<'_> {
     fn drop(&mut self) {
-        self.0.push(self.1);
+        self.0.push(self.1.clone());
     }
 }
 
@@ -92,9 +92,10 @@ impl Host {
     ) {
         assert_ne!(self.drive, Drive::Poll);
         let log = self.log.clone();
-        let recorder = Arc::new(move |connection: &Connection, event: &Event| {
-            let _recorded = Recorded(&log, event);
-            handler(connection, event);
+        let recorder = Arc::new(move |connection: &Connection, event: EventRef<'_>| {
+            let event = event.to_event();
+            let _recorded = Recorded(&log, &event);
+            handler(connection, &event);
         });
         connection.on(event_type, Some(recorder)).unwrap();
     }
@@ -119,7 +120,7 @@ impl Host {
     pub fn poll(&self, max: usize, timeout: Duration) -> usize {
         let log = &self.log;
         self.event_loop
-            .poll(max, Some(timeout), &mut |event| log.push(event))
+            .poll(max, Some(timeout), &mut |event| log.push(event.to_event()))
             .unwrap()
     }
 
