@@ -14,7 +14,7 @@ use crate::send_queue::Sink;
 use crate::sys;
 
 /// What one read asks the kernel for.
-const WIRE_BUFFER: usize = 64 << 10;
+const WIRE_BUFFER: usize = 128 << 10;
 /// The largest TLS record.
 const PLAIN_BUFFER: usize = 16 << 10;
 
