@@ -58,7 +58,7 @@ pub(crate) trait Handle: Send + Sync + Sized {
     }
 
     /// The object without a reference of its own, which costs two atomic operations less:
-    /// for sending, which runs no callback.
+    /// for calls that are made for each message and run no callback.
     ///
     /// # Safety
     /// As for `retain`, during all of `'a`.

@@ -197,8 +197,8 @@ pub unsafe extern "C" fn wsc_conn_free(conn: *mut wsc_conn_t) {
 pub unsafe extern "C" fn wsc_conn_id(conn: *const wsc_conn_t) -> u64 {
     enter_or(0, || {
         // SAFETY: as this function's Safety section says.
-        let conn = unsafe { Connection::retain(conn) };
-        conn.map_or(0, |conn| conn.id())
+        let conn = unsafe { Connection::borrow(conn) };
+        conn.map_or(0, Connection::id)
     })
 }
 
@@ -221,7 +221,7 @@ pub unsafe extern "C" fn wsc_conn_id(conn: *const wsc_conn_t) -> u64 {
 pub unsafe extern "C" fn wsc_conn_state(conn: *const wsc_conn_t) -> wsc_state_t {
     enter_or(wsc_state_t::WSC_STATE_CLOSED, || {
         // SAFETY: as this function's Safety section says.
-        let conn = unsafe { Connection::retain(conn) };
+        let conn = unsafe { Connection::borrow(conn) };
         conn.map_or(wsc_state_t::WSC_STATE_CLOSED, |conn| conn.state().into())
     })
 }

@@ -216,7 +216,7 @@ pub unsafe extern "C" fn wsc_loop_poll(
 ) -> wsc_status_t {
     enter(|| {
         // SAFETY: as this function's Safety section says.
-        let event_loop = unsafe { Loop::retain(r#loop) }?;
+        let event_loop = unsafe { Loop::borrow(r#loop) }?;
         // SAFETY: as above.
         let (mut events, count) = unsafe { (OutArray::new(events, max)?, Out::new(count)?) };
         let timeout = timeout(timeout_ms)?;
