@@ -111,7 +111,13 @@ fn drain_is_told_while_paused() {
         client.abort().unwrap();
         client.connection.free();
         reader.join().unwrap();
-        assert_eq!(got, [EventType::BufferFull, EventType::BufferDrain]);
+        // Where the kernel takes more meanwhile, the queue fills again.
+        let pairs = got.chunks(2);
+        let pair = [EventType::BufferFull, EventType::BufferDrain];
+        assert!(
+            !got.is_empty() && pairs.into_iter().all(|told| told == pair),
+            "{got:?}"
+        );
     });
 }
 
