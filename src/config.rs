@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use crate::connect::tls::TlsSettings;
@@ -51,6 +51,10 @@ pub const MIN_WINDOW_BITS: u8 = 8;
 pub const MAX_WINDOW_BITS: u8 = 15;
 /// How much of a refusing answer's body is kept.
 pub const MAX_REFUSAL_BODY: usize = 4096;
+
+/// Settings that few connections change: the others share one value.
+static DEFAULT_TLS: LazyLock<Arc<TlsSettings>> = LazyLock::new(Arc::default);
+static DEFAULT_SOCKET: LazyLock<Arc<SocketOptions>> = LazyLock::new(Arc::default);
 
 /// When a time that begins now is over; a time too long to be told never is.
 pub fn expiry(now: Instant, timeout: Option<Duration>) -> Option<Instant> {
@@ -110,7 +114,7 @@ pub struct Config {
     pub tls: Arc<TlsSettings>,
     pub proxy: ProxyChoice,
     pub proxy_headers: Vec<Header>,
-    pub socket: SocketOptions,
+    pub socket: Arc<SocketOptions>,
     /// How many redirects an attempt follows.
     pub max_redirects: u32,
     pub connect_timeout: Option<Duration>,
@@ -148,10 +152,10 @@ impl Config {
             headers: Vec::new(),
             subprotocols: Vec::new(),
             origin: None,
-            tls: Arc::default(),
+            tls: Arc::clone(&DEFAULT_TLS),
             proxy: ProxyChoice::None,
             proxy_headers: Vec::new(),
-            socket: SocketOptions::default(),
+            socket: Arc::clone(&DEFAULT_SOCKET),
             max_redirects: DEFAULT_MAX_REDIRECTS,
             connect_timeout: Some(DEFAULT_CONNECT_TIMEOUT),
             phase_timeouts: PhaseTimeouts::default(),
@@ -204,7 +208,7 @@ impl Config {
         match &self.proxy {
             _ if self.url.unix.is_some() => Ok(None),
             ProxyChoice::None => Ok(None),
-            ProxyChoice::Fixed(proxy) => Ok(Some(proxy.clone())),
+            ProxyChoice::Fixed(proxy) => Ok(Some(Proxy::clone(proxy))),
             ProxyChoice::Environment(environment) => environment.proxy(&self.url),
         }
     }
@@ -298,8 +302,8 @@ impl Default for SocketOptions {
 #[derive(Debug, Clone)]
 pub enum ProxyChoice {
     None,
-    Fixed(Proxy),
-    Environment(ProxyEnvironment),
+    Fixed(Box<Proxy>),
+    Environment(Box<ProxyEnvironment>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -557,7 +561,7 @@ pub struct Url {
     pub port: u16,
     /// Path and query, as the request line has them.
     pub target: String,
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<Box<Credentials>>,
     /// The interface that a link-local address belongs to.
     pub zone: Option<String>,
     /// The socket of a `ws+unix` URL.
@@ -599,7 +603,7 @@ impl Url {
             host: Host::parse(&host)?,
             port: port.unwrap_or(default_port),
             target: Self::parse_target(target)?,
-            credentials,
+            credentials: credentials.map(Box::new),
             zone,
             unix: None,
         })

@@ -19,6 +19,7 @@ use crate::connection::{Batch, Connection};
 use crate::error::Status;
 use crate::event::{Event, EventRef};
 use crate::helpers::Helpers;
+use crate::masks::MaskSource;
 use crate::reactor::{Reactor, Turned};
 use crate::sys::{self, Outer, Signal, Timer};
 
@@ -52,6 +53,7 @@ pub struct Loop {
     registry: Registry,
     helpers: Arc<Helpers>,
     connectors: Arc<Connectors>,
+    masks: Arc<MaskSource>,
     waker: Signal,
     /// A wake-up is on its way that no wait has seen.
     woken: AtomicBool,
@@ -166,6 +168,7 @@ impl Loop {
     }
 
     fn build(callbacks: Callbacks) -> std::io::Result<Arc<Loop>> {
+        let masks = Arc::new(MaskSource::new()?);
         let waker = Signal::new()?;
         let signal = Signal::new()?;
         let flush_timer = Timer::new()?;
@@ -182,6 +185,7 @@ impl Loop {
             registry,
             helpers: Arc::default(),
             connectors: Arc::default(),
+            masks,
             waker,
             woken: AtomicBool::new(false),
             signal,
@@ -811,6 +815,10 @@ impl Loop {
 
     pub(crate) fn connectors(&self) -> &Arc<Connectors> {
         &self.connectors
+    }
+
+    pub(crate) fn masks(&self) -> &Arc<MaskSource> {
+        &self.masks
     }
 
     pub(crate) fn busy_poll(&self) -> Duration {

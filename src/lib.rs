@@ -21,6 +21,7 @@ mod assembly;
 mod deflate;
 mod helpers;
 mod inbox;
+mod masks;
 mod reactor;
 mod reader;
 mod send_queue;

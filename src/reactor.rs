@@ -255,6 +255,7 @@ impl Reactor {
             registry: event_loop.registry(),
             helpers: event_loop.helpers(),
             connectors: event_loop.connectors(),
+            masks: event_loop.masks(),
             buffers: &mut self.buffers,
         };
         let next = catch_unwind(AssertUnwindSafe(|| connection.drive(&mut turn, ready)))

@@ -149,8 +149,7 @@ pub struct Reader {
     state: State,
     head: [u8; MAX_HEADER],
     head_len: usize,
-    control: [u8; MAX_CONTROL_PAYLOAD],
-    control_len: usize,
+    control: Vec<u8>,
     message: Option<Message>,
     peer_close: Option<PeerClose>,
     assembly: Assembly,
@@ -169,8 +168,7 @@ impl Reader {
             state: State::Header,
             head: [0; MAX_HEADER],
             head_len: 0,
-            control: [0; MAX_CONTROL_PAYLOAD],
-            control_len: 0,
+            control: Vec::new(),
             message: None,
             peer_close: None,
             assembly: Assembly::new(config, agreement),
@@ -309,7 +307,6 @@ impl Reader {
         self.head_len = 0;
         self.judge(&frame)?;
         if frame.is_control() {
-            self.control_len = 0;
             return self.control(input, frame.opcode, frame.length as usize, taker);
         }
         let is_whole = frame.fin && frame.rsv == 0 && self.message.is_none();
@@ -454,25 +451,23 @@ impl Reader {
         missing: usize,
         taker: &mut Gather<'_, impl Taker>,
     ) -> Result<(), Failure> {
-        let had = self.control_len;
-        let more = missing.min(input.len());
-        self.control[had..had + more].copy_from_slice(&input[..more]);
-        self.control_len = had + more;
-        *input = &input[more..];
-        if more < missing {
+        let (more, rest) = input.split_at(missing.min(input.len()));
+        self.control.extend_from_slice(more);
+        *input = rest;
+        if more.len() < missing {
             self.state = State::Control {
                 opcode,
-                missing: missing - more,
+                missing: missing - more.len(),
             };
             return Ok(());
         }
         self.state = State::Header;
-        let payload = &self.control[..self.control_len];
+        let payload = Bytes::from(std::mem::take(&mut self.control));
         match opcode {
-            PING => taker.take(EventKind::Ping(Bytes::copy_from_slice(payload))),
-            PONG => taker.take(EventKind::Pong(Bytes::copy_from_slice(payload))),
+            PING => taker.take(EventKind::Ping(payload)),
+            PONG => taker.take(EventKind::Pong(payload)),
             _ => {
-                self.peer_close = Some(PeerClose::parse(payload)?);
+                self.peer_close = Some(PeerClose::parse(&payload)?);
                 self.state = State::Closed;
             }
         }

@@ -44,7 +44,8 @@ pub struct Report {
     pub peer_certificate: Vec<u8>,
     pub retry: Retry,
     pub retry_after: Option<Duration>,
-    times: [Duration; PHASES],
+    /// Microseconds in each phase.
+    times: [u64; PHASES],
     entered: Option<Instant>,
 }
 
@@ -69,7 +70,7 @@ impl Report {
             peer_certificate: Vec::new(),
             retry: Retry::default(),
             retry_after: None,
-            times: [Duration::ZERO; PHASES],
+            times: [0; PHASES],
             entered: None,
         }
     }
@@ -96,7 +97,8 @@ impl Report {
     /// Ends the time of the current phase.
     pub fn stop(&mut self, now: Instant) {
         if let Some(entered) = self.entered.take() {
-            self.times[self.phase as usize] += now.saturating_duration_since(entered);
+            let time = now.saturating_duration_since(entered);
+            self.times[self.phase as usize] += time.as_micros() as u64;
         }
     }
 
@@ -104,7 +106,7 @@ impl Report {
     pub fn time(&self, phase: Phase) -> Duration {
         let entered = self.entered.filter(|_| phase == self.phase);
         let current = entered.map_or(Duration::ZERO, |entered| entered.elapsed());
-        self.times[phase as usize] + current
+        Duration::from_micros(self.times[phase as usize]) + current
     }
 
     /// The addresses tried, one a line: `address` or `address: error`.

@@ -3,8 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use rand::rngs::{StdRng, SysRng};
-use rand::{Rng, SeedableRng};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control as ControlCode, Data, OpCode};
 
@@ -12,6 +10,7 @@ use crate::config::{Config, MAX_CLOSE_REASON, expiry};
 use crate::deflate::{Agreement, Deflater};
 use crate::error::{Failure, Phase, Status};
 use crate::event::{EventKind, MessageType, Part};
+use crate::masks::Masks;
 use crate::reader::{Reader, Taker};
 use crate::send_queue::{Control, SendQueue, Written, append_frame};
 use crate::transport::{Buffers, Received, Transport};
@@ -81,7 +80,7 @@ enum Stage {
     /// thrown away until it closes, so that our close frame reaches it.
     Draining {
         deadline: Option<Instant>,
-        failure: Failure,
+        failure: Box<Failure>,
     },
 }
 
@@ -124,10 +123,10 @@ pub struct Session {
     deflater: Option<Box<Deflater>>,
     /// The message that is being sent in parts is compressed.
     is_deflating: bool,
-    masks: StdRng,
+    masks: Masks,
     stage: Stage,
     /// The peer violated the protocol after messages that are still to be delivered.
-    violation: Option<Violation>,
+    violation: Option<Box<Violation>>,
     /// The peer's close frame came before ours.
     closed_by_peer: bool,
     heartbeat: Heartbeat,
@@ -137,7 +136,7 @@ pub struct Session {
     hung_up: bool,
     /// The peer sends nothing more.
     ended: bool,
-    write_failure: Option<Failure>,
+    write_failure: Option<Box<Failure>>,
     write_shut: bool,
     close_timeout: Option<Duration>,
 }
@@ -156,12 +155,11 @@ impl Session {
         transport: Transport,
         received: Received,
         agreement: Option<&Agreement>,
+        masks: Masks,
         config: &Config,
         now: Instant,
-    ) -> Result<Self, Failure> {
-        let masks = StdRng::try_from_rng(&mut SysRng)
-            .map_err(|error| Failure::new(Status::System, format!("no random numbers: {error}")))?;
-        Ok(Session {
+    ) -> Self {
+        Session {
             transport,
             reader: Reader::new(config, agreement),
             queue: SendQueue::default(),
@@ -189,7 +187,7 @@ impl Session {
             write_failure: None,
             write_shut: false,
             close_timeout: config.close_timeout,
-        })
+        }
     }
 
     pub fn transport_mut(&mut self) -> &mut Transport {
@@ -265,7 +263,7 @@ impl Session {
                 });
             header.rsv1 = self.is_deflating;
         }
-        let mask = self.masks.next_u32().to_ne_bytes();
+        let mask = self.masks.next();
         match &mut self.deflater {
             Some(deflater) if self.is_deflating => {
                 let data = deflater.deflate(payload, part.ends());
@@ -316,7 +314,7 @@ impl Session {
             self.heartbeat.unanswered.get_or_insert(now);
         }
         if let Err(error) = result {
-            self.write_failure = Some(error.into());
+            self.write_failure = Some(Box::new(error.into()));
             self.readable = true;
             self.hung_up = true;
         }
@@ -371,7 +369,7 @@ impl Session {
             Ok(Received::End) => self.ended = true,
             Err(failure) => {
                 self.ended = true;
-                self.write_failure.get_or_insert(failure);
+                self.write_failure.get_or_insert(Box::new(failure));
             }
         }
     }
@@ -414,8 +412,9 @@ impl Session {
     ) -> Option<End> {
         // An end that was noticed already must not hide what led to it.
         let waits = !delivered && !self.ended && self.write_failure.is_none();
-        let is_due =
-            |violation: &mut Violation| !waits || violation.until.is_some_and(|until| until <= now);
+        let is_due = |violation: &mut Box<Violation>| {
+            !waits || violation.until.is_some_and(|until| until <= now)
+        };
         if let Some(violation) = self.violation.take_if(is_due) {
             // The answers to what came before it.
             self.flush(counters);
@@ -570,7 +569,7 @@ impl Session {
         }
         self.stage = Stage::Draining {
             deadline: expiry(Instant::now(), self.close_timeout),
-            failure,
+            failure: Box::new(failure),
         };
     }
 
@@ -591,7 +590,7 @@ impl Session {
                 code: failure.close_code.unwrap_or(CODE_ABNORMAL),
                 reason: failure.text.clone(),
                 error: None,
-                ..End::failed(failure.clone(), phase)
+                ..End::failed(Failure::clone(failure), phase)
             };
         }
         match self.reader.peer_close() {
@@ -605,7 +604,7 @@ impl Session {
                 by_peer: self.closed_by_peer,
             },
             None => {
-                let failure = self.write_failure.take();
+                let failure = self.write_failure.take().map(|failure| *failure);
                 End::failed(failure.unwrap_or_else(Failure::closed_by_peer), phase)
             }
         }
@@ -615,7 +614,7 @@ impl Session {
 /// What received bytes touch.
 struct Intake<'a, E> {
     reader: &'a mut Reader,
-    violation: &'a mut Option<Violation>,
+    violation: &'a mut Option<Box<Violation>>,
     close_timeout: Option<Duration>,
     events: Events<'a, E>,
 }
@@ -624,7 +623,7 @@ struct Intake<'a, E> {
 struct Events<'a, E> {
     answer_pings: bool,
     queue: &'a mut SendQueue,
-    masks: &'a mut StdRng,
+    masks: &'a mut Masks,
     heartbeat: &'a mut Heartbeat,
     counters: &'a mut Counters,
     emit: &'a mut E,
@@ -634,10 +633,10 @@ impl<E: FnMut(EventKind)> Intake<'_, E> {
     fn take(&mut self, bytes: &[u8]) {
         if let Err(failure) = self.reader.receive(bytes, &mut self.events) {
             self.reader.close();
-            *self.violation = Some(Violation {
+            *self.violation = Some(Box::new(Violation {
                 failure,
                 until: expiry(Instant::now(), self.close_timeout),
-            });
+            }));
         }
     }
 }
@@ -655,13 +654,13 @@ impl<E: FnMut(EventKind)> Taker for Events<'_, E> {
 }
 
 /// Encodes a ping, pong or close frame, masked (RFC 6455 §5.3, §5.5).
-fn control_frame(code: ControlCode, payload: &[u8], masks: &mut StdRng) -> Vec<u8> {
+fn control_frame(code: ControlCode, payload: &[u8], masks: &mut Masks) -> Vec<u8> {
     let header = FrameHeader {
         opcode: OpCode::Control(code),
         ..FrameHeader::default()
     };
     let mut bytes = Vec::new();
-    append_frame(&mut bytes, header, payload, masks.next_u32().to_ne_bytes());
+    append_frame(&mut bytes, header, payload, masks.next());
     bytes
 }
 

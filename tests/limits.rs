@@ -10,6 +10,9 @@ use wsc::connection::Counter;
 use wsc::error::Status;
 use wsc::event::EventType;
 
+/// The receive limits are soft by one read.
+const READ: usize = 128 << 10;
+
 #[test]
 fn a_full_send_queue_refuses_tells_and_drains() {
     bounded(|| {
@@ -162,7 +165,7 @@ fn a_host_that_takes_nothing_stops_the_server_and_loses_nothing() {
         );
         let queued = client.counter(Counter::BytesReceived) as usize;
         assert!(
-            queued > LIMIT / 2 && queued < LIMIT + 3 * 65536,
+            queued > LIMIT / 2 && queued < LIMIT + 2 * READ,
             "{queued} bytes were read"
         );
 
@@ -183,12 +186,13 @@ fn many_empty_messages_count_against_the_receive_limit() {
         let client = Client::new(Drive::Poll, &server.url());
         client.set_receive_queue_limit(100_000).unwrap();
         let mut peer = client.open(&server);
-        let bytes = Frame::text("").bytes().repeat(20_000_000);
+        let message = Frame::text("").bytes();
+        let bytes = message.repeat(20_000_000);
         let written = peer.write_until_stuck(&bytes);
         assert!(written < bytes.len(), "40 MB of empty messages were taken");
         let queued = client.counter(Counter::MessagesReceived);
         assert!(
-            queued < (100_000 + 65536 * 64) / 128 + 1000,
+            queued as usize <= 100_000 / 128 + READ / message.len(),
             "{queued} messages wait"
         );
     });

@@ -22,6 +22,7 @@ use socket2::SockAddr;
 use crate::config::{Config, Host, Proxy, Url, expiry};
 use crate::error::{Failure, Phase, Status};
 use crate::helpers::{Addresses, Helpers, Ticket};
+use crate::masks::MaskSource;
 use crate::report::Report;
 use crate::send_queue::Sink;
 use crate::session::Counters;
@@ -58,6 +59,7 @@ pub struct Turn<'a> {
     pub registry: &'a Registry,
     pub helpers: &'a Arc<Helpers>,
     pub connectors: &'a Arc<Connectors>,
+    pub masks: &'a Arc<MaskSource>,
     pub buffers: &'a mut Buffers,
 }
 
@@ -211,7 +213,7 @@ impl Connecting {
                         return Ok(Progress::Connected);
                     }
                     self.enter(Phase::Tcp, turn.now, report);
-                    let options = self.config.socket.clone();
+                    let options = Arc::clone(&self.config.socket);
                     self.step = Step::Tcp(tcp::Connect::new(prepared.addresses, options));
                 }
                 Step::Tcp(mut connect) => {

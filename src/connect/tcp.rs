@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -19,7 +20,7 @@ const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Connects in progress.
 pub struct Connect {
-    options: SocketOptions,
+    options: Arc<SocketOptions>,
     waiting: VecDeque<SockAddr>,
     started: Vec<(TcpStream, SockAddr)>,
     next_start: Option<Instant>,
@@ -27,7 +28,7 @@ pub struct Connect {
 }
 
 impl Connect {
-    pub fn new(addresses: Vec<SockAddr>, options: SocketOptions) -> Self {
+    pub fn new(addresses: Vec<SockAddr>, options: Arc<SocketOptions>) -> Self {
         Connect {
             options,
             waiting: interleaved(addresses),
@@ -90,6 +91,7 @@ impl Connect {
         self.give_up(report);
         self.deregister(registry);
         self.started.clear();
+        report.tried.reserve_exact(1); // which is all, nearly always
         report.tried.push((text(&address), String::new()));
         Some(socket)
     }
@@ -260,7 +262,7 @@ mod tests {
         let live = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let live = live.local_addr().unwrap();
         let addresses = vec![deaf.local_addr().unwrap(), live.into()];
-        let mut connect = Connect::new(addresses, SocketOptions::default());
+        let mut connect = Connect::new(addresses, Arc::default());
         let poll = mio::Poll::new().unwrap();
         let (mut report, now) = (Report::new(1), Instant::now());
         let mut advance = |now| {

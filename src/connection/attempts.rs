@@ -11,6 +11,7 @@ use crate::config::{MAX_CLOSE_REASON, is_user_close_code};
 use crate::connect::{Accepted, Connecting, Negotiated, Preparation, Progress, Turn};
 use crate::error::{Failure, Phase, Status};
 use crate::event::{EventKind, Part};
+use crate::masks::Masks;
 use crate::reconnect::{self, QueuePolicy};
 use crate::report::Report;
 use crate::session::{End, Outgoing, Ready, Session};
@@ -336,15 +337,11 @@ impl Inner {
                         opened.transport,
                         opened.received,
                         accepted.negotiated.deflate.as_ref(),
+                        Masks::new(Arc::clone(turn.masks)),
                         &self.config,
                         turn.now,
                     );
-                    match session {
-                        Ok(session) => self.open(session, fd, accepted, connection),
-                        Err(failure) => {
-                            self.end(connection, |_| End::failed(failure, Phase::Upgrade));
-                        }
-                    }
+                    self.open(session, fd, accepted, connection);
                     return;
                 }
                 Err((phase, failure)) => {

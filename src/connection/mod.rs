@@ -11,7 +11,7 @@ mod unsent;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use crate::config::Config;
@@ -75,6 +75,9 @@ pub enum Counter {
     MemoryBytes = 10,
 }
 
+/// Few connections change it: the others share one value.
+static DEFAULT_RECONNECT: LazyLock<Arc<ReconnectPolicy>> = LazyLock::new(Arc::default);
+
 /// One WebSocket connection, with one attempt after another.
 pub struct Connection {
     id: u64,
@@ -98,7 +101,7 @@ struct Inner {
     handed: Option<OwnedFd>,
     /// A reconnect that waits until the old attempt's close was delivered.
     restart: Option<Restart>,
-    reconnect: ReconnectPolicy,
+    reconnect: Arc<ReconnectPolicy>,
     /// Attempts in a row that did not lead to a stable connection.
     failures: u32,
     opened: Option<Instant>,
@@ -156,7 +159,7 @@ impl Connection {
                 attempt: Attempt::None,
                 handed: None,
                 restart: None,
-                reconnect: ReconnectPolicy::default(),
+                reconnect: Arc::clone(&DEFAULT_RECONNECT),
                 failures: 0,
                 opened: None,
                 unwanted: false,

@@ -267,7 +267,7 @@ impl Connection {
     pub fn set_proxy(&self, url: &str) -> Result<(), Status> {
         let proxy = match url.is_empty() {
             true => ProxyChoice::None,
-            false => ProxyChoice::Fixed(Proxy::parse(url)?),
+            false => ProxyChoice::Fixed(Box::new(Proxy::parse(url)?)),
         };
         self.configure(|config| {
             config.proxy = proxy;
@@ -279,7 +279,7 @@ impl Connection {
     pub fn set_proxy_from_environment(&self) -> Result<(), Status> {
         let environment = ProxyEnvironment::read(|name| std::env::var(name).ok());
         self.configure(|config| {
-            config.proxy = ProxyChoice::Environment(environment);
+            config.proxy = ProxyChoice::Environment(Box::new(environment));
             Ok(())
         })
     }
@@ -308,7 +308,7 @@ impl Connection {
             (false, Err(_)) => Some(address.parse().map_err(|_| Status::Invalid)?),
         };
         self.configure(|config| {
-            config.socket.local_address = address;
+            Arc::make_mut(&mut config.socket).local_address = address;
             Ok(())
         })
     }
@@ -321,14 +321,15 @@ impl Connection {
             return Err(Status::Invalid);
         }
         self.configure(|config| {
-            config.socket.interface = (!name.is_empty()).then(|| name.to_owned());
+            Arc::make_mut(&mut config.socket).interface =
+                (!name.is_empty()).then(|| name.to_owned());
             Ok(())
         })
     }
 
     pub fn set_nodelay(&self, on: bool) -> Result<(), Status> {
         self.configure(|config| {
-            config.socket.nodelay = on;
+            Arc::make_mut(&mut config.socket).nodelay = on;
             Ok(())
         })
     }
@@ -336,7 +337,7 @@ impl Connection {
     pub fn set_keepalive(&self, time: Option<Duration>) -> Result<(), Status> {
         let time = checked(time)?;
         self.configure(|config| {
-            config.socket.keepalive = time;
+            Arc::make_mut(&mut config.socket).keepalive = time;
             Ok(())
         })
     }
@@ -344,7 +345,7 @@ impl Connection {
     pub fn set_user_timeout(&self, timeout: Option<Duration>) -> Result<(), Status> {
         let timeout = checked(timeout)?;
         self.configure(|config| {
-            config.socket.user_timeout = timeout;
+            Arc::make_mut(&mut config.socket).user_timeout = timeout;
             Ok(())
         })
     }
@@ -375,7 +376,7 @@ impl Connection {
         &self,
         change: impl FnOnce(&mut ReconnectPolicy) -> Result<(), Status>,
     ) -> Result<(), Status> {
-        change(&mut self.enter()?.reconnect)
+        change(Arc::make_mut(&mut self.enter()?.reconnect))
     }
 
     /// Adds a message to what is sent first whenever the connection opens.
