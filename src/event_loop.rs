@@ -838,6 +838,11 @@ impl Loop {
         self.wake_reactor();
     }
 
+    /// Whether a connection has events that wait for their delivery.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     pub(crate) fn next_command(&self) -> Option<Arc<Connection>> {
         self.commands.pop()
     }

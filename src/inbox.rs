@@ -32,6 +32,10 @@ impl Inbox {
         }
     }
 
+    pub fn conn_id(&self) -> u64 {
+        self.conn_id
+    }
+
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -1,7 +1,10 @@
 //! The open WebSocket: the reader, the send queue, ping and close timers. It
 //! knows nothing of events' consumers, threads or C.
 
+use std::io;
 use std::time::{Duration, Instant};
+
+use mio::{Interest, Registry, Token};
 
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control as ControlCode, Data, OpCode};
@@ -138,6 +141,8 @@ pub struct Session {
     ended: bool,
     write_failure: Option<Box<Failure>>,
     write_shut: bool,
+    /// The socket's readiness for writing is told.
+    watches_writes: bool,
     close_timeout: Option<Duration>,
 }
 
@@ -186,6 +191,7 @@ impl Session {
             ended: received == Received::End,
             write_failure: None,
             write_shut: false,
+            watches_writes: true, // as while connecting
             close_timeout: config.close_timeout,
         }
     }
@@ -314,9 +320,32 @@ impl Session {
             self.heartbeat.unanswered.get_or_insert(now);
         }
         if let Err(error) = result {
-            self.write_failure = Some(Box::new(error.into()));
-            self.readable = true;
-            self.hung_up = true;
+            self.fail_writing(error);
+        }
+    }
+
+    /// What the socket still holds is read first.
+    fn fail_writing(&mut self, error: io::Error) {
+        self.write_failure = Some(Box::new(error.into()));
+        self.readable = true;
+        self.hung_up = true;
+    }
+
+    /// Has readiness for writing told while, after a flush, the socket refuses output, and only
+    /// then: to the descriptor that the host watches, an event that nobody has fetched
+    /// counts as long as it is true, and a socket is nearly always ready for writing.
+    pub fn watch_writes(&mut self, registry: &Registry, token: Token) {
+        let wanted = !self.queue.is_empty() || self.transport.waits_to_write();
+        if wanted == self.watches_writes || self.write_failure.is_some() {
+            return;
+        }
+        let interest = match wanted {
+            true => Interest::READABLE | Interest::WRITABLE,
+            false => Interest::READABLE,
+        };
+        match self.transport.reregister(registry, token, interest) {
+            Ok(()) => self.watches_writes = wanted,
+            Err(error) => self.fail_writing(error),
         }
     }
 

@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 
-use mio::Registry;
 use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
 use socket2::SockRef;
 
 use crate::connect::tls;
@@ -104,6 +104,22 @@ impl Transport {
             let _ = stream.shutdown();
         }
         let _ = self.socket().shutdown(Shutdown::Write);
+    }
+
+    /// Changes what readiness of the socket is told.
+    pub fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        match self {
+            Transport::Plain(socket) => registry.reregister(socket, token, interest),
+            Transport::Tls(stream) => {
+                let below = &mut stream.get_mut().below;
+                below.reregister(registry, token, interest)
+            }
+        }
     }
 
     /// Ends the registration before the socket is dropped: where a forked child

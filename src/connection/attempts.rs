@@ -460,8 +460,9 @@ impl Inner {
             self.full = false;
             inbox.push(EventKind::BufferDrain);
         }
-        if let Some(end) = end {
-            self.end(connection, |_| end);
+        match end {
+            Some(end) => self.end(connection, |_| end),
+            None => self.watch_writes(),
         }
     }
 

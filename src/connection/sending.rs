@@ -3,6 +3,8 @@
 use std::sync::{Arc, TryLockError};
 use std::time::Instant;
 
+use mio::Token;
+
 use crate::config::{BURST, BinaryType, MAX_CONTROL_PAYLOAD};
 use crate::error::Status;
 use crate::event::{EventKind, MessageType, Part};
@@ -204,6 +206,15 @@ impl Inner {
         if let Attempt::Open(session) = &mut self.attempt {
             session.flush(&mut self.counters);
             self.unsent.forget_sent(self.counters.messages_sent);
+            self.watch_writes();
+        }
+    }
+
+    /// See [`Session::watch_writes`].
+    pub(super) fn watch_writes(&mut self) {
+        if let (Attempt::Open(session), Some(event_loop)) = (&mut self.attempt, &self.event_loop) {
+            let token = Token(self.inbox.conn_id() as usize);
+            session.watch_writes(event_loop.registry(), token);
         }
     }
 
