@@ -359,12 +359,19 @@ impl Proxy {
 }
 
 /// The proxies that the environment names, in either case of letters.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct ProxyEnvironment {
     http: Option<String>,
     https: Option<String>,
     all: Option<String>,
     no_proxy: String,
+}
+
+/// Never shows a proxy's password.
+impl std::fmt::Debug for ProxyEnvironment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ProxyEnvironment")
+    }
 }
 
 impl ProxyEnvironment {
@@ -481,6 +488,7 @@ fn percent_decoded(text: &str) -> Result<String, Status> {
     for part in parts {
         let byte = part
             .get(..2)
+            .filter(|hex| is_hex(hex)) // a sign is a number too
             .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         bytes.push(byte.ok_or(Status::Url)?);
         bytes.extend(part[2..].bytes());
@@ -488,11 +496,22 @@ fn percent_decoded(text: &str) -> Result<String, Status> {
     String::from_utf8(bytes).map_err(|_| Status::Url)
 }
 
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// One request header field.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Header {
     pub name: String,
     pub value: Vec<u8>,
+}
+
+/// Never shows the value, which may be a secret.
+impl std::fmt::Debug for Header {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Header({})", self.name)
+    }
 }
 
 impl Header {
@@ -595,6 +614,10 @@ impl Url {
         }
         let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(authority_end);
+        // Browsers take it for a slash, so that another host would be meant.
+        if authority.contains('\\') {
+            return Err(Status::Url);
+        }
         let (credentials, authority) = Credentials::split(authority)?;
         let (host, port) = split_port(authority)?;
         let (host, zone) = split_zone(host)?;
@@ -691,6 +714,9 @@ impl Url {
             true => target.to_owned(),
             false => format!("/{target}"),
         };
+        if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Status::Url);
+        }
         http::uri::PathAndQuery::try_from(target.as_str()).map_err(|_| Status::Url)?;
         Ok(target)
     }
@@ -716,14 +742,17 @@ impl Host {
         if let Ok(address) = host.parse() {
             return Ok(Host::Address(IpAddr::V4(address)));
         }
-        // An all-numeric last label is a broken address, never a name (RFC 3986 §3.2.2).
+        // A number as the last label makes an address, and a broken one, never a name
+        // (RFC 3986 §3.2.2). Resolvers take hexadecimal for one too: 0x7f000001.
         let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or("");
+        let hex = last.strip_prefix("0x").or(last.strip_prefix("0X"));
         let is_name = !host.is_empty()
             && host.len() <= 253
             && host
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-            && !last.bytes().all(|byte| byte.is_ascii_digit());
+            && !last.bytes().all(|byte| byte.is_ascii_digit())
+            && !hex.is_some_and(is_hex);
         match is_name {
             true => Ok(Host::Name(host.to_owned())),
             false => Err(Status::Url),
@@ -844,6 +873,11 @@ mod tests {
             ("ws://::1", Status::UrlPort),
             ("ws://1.2.3", Status::Url),
             ("ws://256.1.1.1", Status::Url),
+            ("ws://0x7f000001", Status::Url),
+            ("ws://127.0.0.0X1.", Status::Url),
+            ("ws://good.example\\@evil.example/", Status::Url),
+            ("ws://us%+5er@host/", Status::Url),
+            ("ws://us%-5er@host/", Status::Url),
             ("ws://ho st/", Status::Url),
             ("ws://host/\r\nX: y", Status::Url),
             ("ws://host/\0", Status::Url),
@@ -912,6 +946,9 @@ mod tests {
             "ws:host",
             "http://",
             "/ \r\nX: y",
+            "/\u{e9}",
+            "/\u{7f}",
+            "//good.example\\@evil.example/",
         ] {
             assert!(from.redirected(location).is_err(), "{location}");
         }
@@ -1011,6 +1048,28 @@ mod tests {
             assert_eq!(config.set_header("X", value), Err(Status::HeaderValue));
         }
         assert_eq!(config.headers[0].value, b"e=f");
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let mut config = Config::new("wss://me:secret@host/").unwrap();
+        config.add_header("Cookie", b"secret").unwrap();
+        config.add_proxy_header("X-Key", b"secret").unwrap();
+        for proxy in [
+            ProxyChoice::Fixed(Proxy::parse("http://me:secret@proxy").unwrap()),
+            ProxyChoice::Environment(ProxyEnvironment::read(|_| {
+                Some("http://me:secret@proxy".into())
+            })),
+        ] {
+            config.proxy = proxy;
+            let shown = format!("{config:?}");
+            let bytes = format!("{:?}", b"secret");
+            assert!(
+                !shown.contains("secret") && !shown.contains(&bytes),
+                "{shown}"
+            );
+        }
+        assert!(url("ws://0xhost.example0x1/").credentials.is_none());
     }
 
     #[test]

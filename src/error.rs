@@ -283,6 +283,10 @@ impl Failure {
         Failure::violation(Status::Protocol, 1002, text)
     }
 
+    pub fn no_random(error: impl std::fmt::Display) -> Self {
+        Failure::new(Status::System, format!("no random numbers: {error}"))
+    }
+
     pub fn timeout(what: &str) -> Self {
         Failure::new(Status::Timeout, format!("{what} took too long"))
     }
@@ -304,7 +308,8 @@ impl From<io::Error> for Failure {
             OutOfMemory => Status::System,
             _ if matches!(
                 error.raw_os_error(),
-                Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS)
+                // The last is epoll's, with more sockets than the system lets it watch.
+                Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOSPC)
             ) =>
             {
                 Status::System

@@ -120,7 +120,8 @@ fn compile(program: &str, language: &Language) -> PathBuf {
         .arg(source_dir().join(program).with_extension("c"))
         .args(["-x", "none", "-L"])
         .arg(library_dir())
-        .arg("-lwsc")
+        // So that a program which loads it at run time has not loaded it already.
+        .args(["-Wl,--as-needed", "-lwsc"])
         .arg(format!("-Wl,-rpath,{}", library_dir().display()))
         .arg("-o")
         .arg(&output);
@@ -244,6 +245,21 @@ fn signals_reach_the_host_alone() {
 fn a_process_ends_with_connections_open() {
     // What is open when a process ends is lost, on purpose.
     run_checking("exit_open", "no");
+}
+
+#[test]
+fn a_system_that_gives_nothing_is_survived() {
+    run("scarce");
+}
+
+#[test]
+fn another_program_inherits_nothing() {
+    run("exec");
+}
+
+#[test]
+fn the_library_is_closed_and_opened_again() {
+    run("dlclose");
 }
 
 #[test]

@@ -355,4 +355,10 @@ fn huge_durations_do_not_panic() {
     c.reconnect(Duration::MAX).unwrap();
     c.free();
     event_loop.free();
+    let server = Server::listen();
+    let client = Client::new(Drive::Poll, &server.url());
+    client.set_idle_timeout(Some(Duration::MAX)).unwrap();
+    let mut peer = client.open(&server);
+    peer.send(&Frame::text("hello"));
+    assert_eq!(client.text(), "hello");
 }

@@ -474,6 +474,8 @@ fn names_and_pins_are_checked_as_set() {
         };
         assert_eq!(verified("example.com").status, Status::CertificateName);
         assert_eq!(verified("127.0.0.1").status, Status::CertificateName);
+        // No name is not any name.
+        assert_eq!(verified("").status, Status::CertificateName);
         assert_eq!(verified("example.org").status, Status::Pin);
     });
 }

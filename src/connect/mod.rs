@@ -119,9 +119,9 @@ impl Connecting {
         turn: &Turn<'_>,
         on_prepared: OnPrepared,
         report: &mut Report,
-    ) -> Self {
+    ) -> Result<Self, Failure> {
         let mut connecting = Connecting {
-            upgrade: Box::new(Upgrade::new(config)),
+            upgrade: Box::new(Upgrade::new(config)?),
             whole_deadline: expiry(turn.now, config.connect_timeout),
             config: Box::new(config.clone()),
             proxy: None,
@@ -135,7 +135,7 @@ impl Connecting {
             redirects: 0,
         };
         connecting.prepare(turn, report);
-        connecting
+        Ok(connecting)
     }
 
     /// Takes what a helper thread prepared.
@@ -280,7 +280,7 @@ impl Connecting {
                             transport.deregister(turn.registry);
                             self.note_refusal(report);
                             let url = self.redirect(failure).map_err(failed)?;
-                            self.follow(url, turn, report);
+                            self.follow(url, turn, report).map_err(failed)?;
                         }
                     }
                 }
@@ -458,7 +458,12 @@ impl Connecting {
     }
 
     /// Begins again with another URL. What is secret stays with its origin.
-    fn follow(&mut self, url: Url, turn: &Turn<'_>, report: &mut Report) {
+    fn follow(
+        &mut self,
+        url: Url,
+        turn: &Turn<'_>,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
         let config = &mut self.config;
         if !config.url.is_same_origin(&url) {
             const SECRET: [&str; 4] = ["Authorization", "Cookie", "Host", "Proxy-Authorization"];
@@ -473,9 +478,10 @@ impl Connecting {
         config.url = url;
         self.redirects += 1;
         report.redirects = self.redirects;
-        *self.upgrade = Upgrade::new(&self.config);
+        *self.upgrade = Upgrade::new(&self.config)?;
         self.whole_deadline = expiry(turn.now, self.config.connect_timeout);
         self.prepare(turn, report);
+        Ok(())
     }
 
     /// Sends the request and reads the answer, as far as the socket goes.
@@ -586,10 +592,28 @@ fn note_security(secured: Secured, report: &mut Report) -> Transport {
     Transport::Tls(Box::new(secured.stream))
 }
 
-/// The host as TLS asks for it: an address without brackets.
+/// The host as TLS asks for it: an address without brackets, a name without the dot of
+/// the root (RFC 6066 §3), which no certificate has either.
 fn tls_name(host: &Host) -> String {
     match host {
-        Host::Name(name) => name.clone(),
+        Host::Name(name) => name.strip_suffix('.').unwrap_or(name).to_owned(),
         Host::Address(address) => address.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tls_asks_for_the_bare_name() {
+        for (url, name) in [
+            ("wss://example.org/", "example.org"),
+            ("wss://example.org./", "example.org"),
+            ("wss://[::1]/", "::1"),
+            ("wss://127.0.0.1/", "127.0.0.1"),
+        ] {
+            assert_eq!(tls_name(&Url::parse(url).unwrap().host), name);
+        }
     }
 }

@@ -266,8 +266,10 @@ impl TlsSettings {
         }
     }
 
+    /// Never empty, which OpenSSL takes for "any name".
     fn verified_name<'a>(&'a self, host: &'a str) -> &'a str {
-        self.verify_name.as_deref().unwrap_or(host)
+        let name = self.verify_name.as_deref();
+        name.filter(|name| !name.is_empty()).unwrap_or(host)
     }
 
     /// Whether the name to check is not the one offered, which native-tls

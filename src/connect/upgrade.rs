@@ -2,18 +2,19 @@
 //! from any socket.
 //!
 //! tungstenite's own handshake gives up after 64 small reads, has fixed limits
-//! and keeps no raw head, so only its key functions are used.
+//! and keeps no raw head, so only what it makes of a key is used.
 
 use std::io::Write;
 
 use bytes::Bytes;
-use tungstenite::handshake::client::generate_key;
+use rand::TryRng;
+use rand::rngs::SysRng;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::config::{Config, Deflate, MAX_REFUSAL_BODY};
 use crate::deflate::{self, Agreement};
 use crate::error::{Failure, Status};
-use crate::http::{self, HeadWatch, MAX_FIELDS, printable};
+use crate::http::{self, HeadWatch, MAX_FIELDS, base64, printable};
 
 /// An upgrade that is under way.
 pub struct Upgrade {
@@ -61,9 +62,9 @@ struct Refusal {
 }
 
 impl Upgrade {
-    pub fn new(config: &Config) -> Self {
-        let key = generate_key();
-        Upgrade {
+    pub fn new(config: &Config) -> Result<Self, Failure> {
+        let key = key()?;
+        Ok(Upgrade {
             request: request(config, &key),
             sent: 0,
             accept: derive_accept_key(key.as_bytes()),
@@ -75,7 +76,7 @@ impl Upgrade {
             watch: HeadWatch::default(),
             interim: 0,
             refusal: None,
-        }
+        })
     }
 
     /// The part of the request that was not sent yet.
@@ -368,6 +369,14 @@ impl Chunks {
 
 fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
+}
+
+/// A new key (RFC 6455 §4.1). tungstenite takes it from a generator of the thread, which
+/// goes on in a forked child as in its parent.
+fn key() -> Result<String, Failure> {
+    let mut key = [0; 16];
+    SysRng.try_fill_bytes(&mut key).map_err(Failure::no_random)?;
+    Ok(base64(&key))
 }
 
 fn request(config: &Config, key: &str) -> Vec<u8> {

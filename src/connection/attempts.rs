@@ -308,7 +308,10 @@ impl Inner {
             on_prepared,
             &mut self.report,
         );
-        self.attempt = Attempt::Connecting(Box::new(connecting));
+        match connecting {
+            Ok(connecting) => self.attempt = Attempt::Connecting(Box::new(connecting)),
+            Err(failure) => self.end(connection, |phase| End::failed(failure, phase)),
+        }
     }
 
     fn advance_connecting(&mut self, connection: &Connection, turn: &mut Turn<'_>) {
