@@ -458,12 +458,7 @@ impl Connecting {
     }
 
     /// Begins again with another URL. What is secret stays with its origin.
-    fn follow(
-        &mut self,
-        url: Url,
-        turn: &Turn<'_>,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
+    fn follow(&mut self, url: Url, turn: &Turn<'_>, report: &mut Report) -> Result<(), Failure> {
         let config = &mut self.config;
         if !config.url.is_same_origin(&url) {
             const SECRET: [&str; 4] = ["Authorization", "Cookie", "Host", "Proxy-Authorization"];

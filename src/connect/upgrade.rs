@@ -375,7 +375,9 @@ fn is_redirect(status: u16) -> bool {
 /// goes on in a forked child as in its parent.
 fn key() -> Result<String, Failure> {
     let mut key = [0; 16];
-    SysRng.try_fill_bytes(&mut key).map_err(Failure::no_random)?;
+    SysRng
+        .try_fill_bytes(&mut key)
+        .map_err(Failure::no_random)?;
     Ok(base64(&key))
 }
 

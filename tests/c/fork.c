@@ -2,6 +2,9 @@
  * own and use it; the parent's connection does not notice. */
 #include "check.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 struct host {
@@ -144,11 +147,87 @@ static void run(wsc_callbacks_t mode, const char *url)
     close_and_free(&host, conn, mode);
 }
 
+/* Reads the request of the next client. */
+static void take_key(int listener, char *key, size_t size)
+{
+    static const char field[] = "Sec-WebSocket-Key: ";
+    char request[2048];
+    size_t length = 0;
+    const char *start;
+    int client = accept(listener, NULL, NULL);
+
+    CHECK(client >= 0);
+    do {
+        ssize_t count = read(client, request + length, sizeof request - 1 - length);
+        CHECK(count > 0);
+        length += (size_t)count;
+        request[length] = '\0';
+    } while (strstr(request, "\r\n\r\n") == NULL);
+    start = strstr(request, field);
+    CHECK(start != NULL);
+    start += sizeof field - 1;
+    CHECK(strcspn(start, "\r") < size);
+    memcpy(key, start, strcspn(start, "\r"));
+    key[strcspn(start, "\r")] = '\0';
+    CHECK(close(client) == 0);
+}
+
+static void connect_once(const char *url)
+{
+    wsc_loop_t *loop = new_loop(WSC_CALLBACKS_ON_DISPATCH);
+    wsc_conn_t *conn = new_conn(loop, url);
+
+    CHECK_OK(wsc_conn_connect(conn));
+    CHECK_OK(wsc_loop_run(loop)); /* until the server hangs up */
+    wsc_conn_free(conn);
+    wsc_loop_free(loop);
+}
+
+/* What is random is so in each process, however much of the parent a child has. */
+static void random_in_each_process(void)
+{
+    enum { PROCESSES = 3 };
+    char keys[PROCESSES][64];
+    char url[64];
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    int status;
+    int i;
+
+    memset(&address, 0, sizeof address);
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
+    CHECK(listen(listener, PROCESSES) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
+    CHECK(snprintf(url, sizeof url, "ws://127.0.0.1:%d/", (int)ntohs(address.sin_port)) > 0);
+    for (i = 0; i < PROCESSES; i += 1) {
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0) {
+            alarm(LIMIT_S);
+            CHECK(close(listener) == 0);
+            connect_once(url);
+            _exit(0);
+        }
+        take_key(listener, keys[i], sizeof keys[i]);
+        CHECK(waitpid(child, &status, 0) == child);
+        CHECK(WIFSIGNALED(status) == 0);
+    }
+    CHECK(close(listener) == 0);
+    CHECK(strcmp(keys[0], keys[1]) != 0);
+    CHECK(strcmp(keys[0], keys[2]) != 0);
+    CHECK(strcmp(keys[1], keys[2]) != 0);
+}
+
 int main(int argc, char **argv)
 {
     const char *url = server(argc, argv);
 
+    random_in_each_process(); /* forked before the first connection */
     run(WSC_CALLBACKS_ON_DISPATCH, url);
     run(WSC_CALLBACKS_ON_THREAD, url);
+    random_in_each_process(); /* and after many */
     return 0;
 }
