@@ -1,9 +1,6 @@
 /* wsc_loop_free inside a callback, and before the connections are freed. */
 #include "check.h"
 
-#include <dirent.h>
-#include <sched.h>
-
 struct host {
     wsc_loop_t *loop;
     int freed; /* the loop was freed */
@@ -33,19 +30,6 @@ static void on_free(void *userdata)
     flag_raise(&((struct host *)userdata)->released);
 }
 
-static int threads(void)
-{
-    DIR *tasks = opendir("/proc/self/task");
-    int count = -2; /* "." and ".." */
-
-    CHECK(tasks != NULL);
-    while (readdir(tasks) != NULL) {
-        count += 1;
-    }
-    CHECK(closedir(tasks) == 0);
-    return count;
-}
-
 static void run(wsc_callbacks_t mode, const char *url)
 {
     struct host host;
@@ -72,10 +56,7 @@ static void run(wsc_callbacks_t mode, const char *url)
     flag_take(&host.released);
     flag_destroy(&host.done);
     flag_destroy(&host.released);
-    /* A thread that freed its own loop ends a moment later; nobody can join it. */
-    while (threads() > 1) {
-        CHECK(sched_yield() == 0);
-    }
+    await_other_threads();
 }
 
 int main(int argc, char **argv)

@@ -6,11 +6,9 @@
 #endif
 #include "check.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -168,19 +166,6 @@ static int attempt(wsc_callbacks_t mode, wsc_loop_t *loop, wsc_conn_t *conn, str
     return host->messages;
 }
 
-static int entries(const char *path)
-{
-    DIR *directory = opendir(path);
-    int count = 0;
-
-    CHECK(directory != NULL);
-    while (readdir(directory) != NULL) {
-        count += 1;
-    }
-    CHECK(closedir(directory) == 0);
-    return count;
-}
-
 /* Whether a call failed. */
 static int fail_at(int call, wsc_callbacks_t mode, const char *url)
 {
@@ -228,9 +213,8 @@ static int fail_each(wsc_callbacks_t mode, const char *url)
     CHECK(!fail_at(0, mode, url)); /* what stays for good is there now */
     descriptors = entries("/proc/self/fd");
     while (fail_at(call, mode, url)) {
-        while (entries("/proc/self/fd") > descriptors || entries("/proc/self/task") > 3) {
-            CHECK(sched_yield() == 0); /* "." and ".." and the one that looks */
-        }
+        await_other_threads();
+        CHECK(entries("/proc/self/fd") == descriptors);
         call += 1;
     }
     return call - 1;
