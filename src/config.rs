@@ -1056,10 +1056,10 @@ mod tests {
         config.add_header("Cookie", b"secret").unwrap();
         config.add_proxy_header("X-Key", b"secret").unwrap();
         for proxy in [
-            ProxyChoice::Fixed(Proxy::parse("http://me:secret@proxy").unwrap()),
-            ProxyChoice::Environment(ProxyEnvironment::read(|_| {
+            ProxyChoice::Fixed(Box::new(Proxy::parse("http://me:secret@proxy").unwrap())),
+            ProxyChoice::Environment(Box::new(ProxyEnvironment::read(|_| {
                 Some("http://me:secret@proxy".into())
-            })),
+            }))),
         ] {
             config.proxy = proxy;
             let shown = format!("{config:?}");

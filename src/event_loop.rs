@@ -351,7 +351,7 @@ impl Loop {
     /// Ends every connection without events, and the background thread.
     pub fn free(&self) {
         if sys::is_exiting() {
-            // Library threads may have parked with locks in their hands.
+            self.freed_at_exit();
             std::mem::forget(self.me.upgrade());
             return;
         }
@@ -400,6 +400,23 @@ impl Loop {
         // Busy where a callback frees its loop; then it ends with the loop.
         if let Ok(mut consumer) = self.consumer.try_lock() {
             *consumer = Consumer::default();
+        }
+    }
+}
+
+impl Loop {
+    /// Library threads may have parked with locks in their hands. The others tell the
+    /// host nothing more.
+    fn freed_at_exit(&self) {
+        self.freed.store(true, Ordering::SeqCst);
+        if let Some(connections) = sys::lock_at_exit(&self.connections) {
+            for connection in connections.values().filter_map(Weak::upgrade) {
+                connection.note_change();
+            }
+        }
+        // Held while callbacks run; perhaps by the one that ends the process.
+        if self.callbacks == Callbacks::OnThread && !self.is_own_thread() {
+            drop(sys::lock_at_exit(&self.consumer));
         }
     }
 }
@@ -512,6 +529,9 @@ impl Loop {
     fn deliver(&self, consumer: &mut Consumer) -> Result<usize, Status> {
         let mut count = 0;
         for _ in 0..self.ready.len() {
+            if self.is_freed() {
+                break;
+            }
             let Some(connection) = self.ready.pop() else {
                 break;
             };
@@ -682,6 +702,7 @@ impl Loop {
             if let Some(reactor) = lock(&self.reactor).as_mut() {
                 self.turn(reactor, None);
             }
+            let _working = sys::enter_work();
             // A callback that panics loses its own event, nothing else.
             let _ = self.deliver_and_flush(&mut lock(&self.consumer));
         }
@@ -879,6 +900,7 @@ impl Loop {
         if !self.has_unflushed.swap(false, Ordering::SeqCst) {
             return;
         }
+        let _working = sys::enter_work();
         for _ in 0..self.unflushed.len() {
             let Some(connection) = self.unflushed.pop() else {
                 return;

@@ -16,7 +16,7 @@ use crate::connect::Turn;
 use crate::connection::Connection;
 use crate::event_loop::Loop;
 use crate::session::Ready;
-use crate::sys::Timer;
+use crate::sys::{self, Timer};
 use crate::transport::Buffers;
 
 /// Connection ids begin at 1 and never come this far.
@@ -138,6 +138,7 @@ impl Reactor {
             turned = self.wait(event_loop, timeout);
             now = Instant::now();
         }
+        let _working = sys::enter_work();
         while let Some(connection) = event_loop.next_command() {
             self.drive(event_loop, &connection, Ready::default(), now);
         }
@@ -163,6 +164,7 @@ impl Reactor {
         let Some(id) = self.hot.filter(|_| self.ahead < MAX_AHEAD) else {
             return false;
         };
+        let _working = sys::enter_work();
         self.ahead += 1;
         let ready = Ready {
             readable: true,

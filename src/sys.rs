@@ -2,10 +2,12 @@
 //! readiness level, the timer, fork detection, signals, raw descriptors.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::Once;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, OnceLock, TryLockError};
 use std::time::{Duration, Instant};
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
@@ -149,7 +151,7 @@ static GENERATION: AtomicU64 = AtomicU64::new(0);
 extern "C" fn after_fork_in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     // The threads that were inside exist in the parent only.
-    IN_TLS.store(0, Ordering::Relaxed);
+    INSIDE.store(DEPTH.get(), Ordering::Relaxed);
 }
 
 /// Counts the forks between this process and the first one that asked. What
@@ -183,7 +185,7 @@ pub fn interface_index(name: &str) -> Option<u32> {
 }
 
 thread_local! {
-    static IS_LIBRARY_THREAD: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    static IS_LIBRARY_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Starts a thread of the library: named, with every signal blocked.
@@ -207,54 +209,136 @@ pub fn thread_id() -> usize {
     unsafe { libc::pthread_self() as usize }
 }
 
-static IN_TLS: AtomicUsize = AtomicUsize::new(0);
+/// Threads inside the TLS library, and library threads at work.
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
 /// The thread that ends the process, 0 before.
 static EXITING: AtomicUsize = AtomicUsize::new(0);
+/// It waits for nobody any more.
+static IS_OVER: AtomicBool = AtomicBool::new(false);
+/// TLS was used, so that an end of the process will be told.
+static IS_WATCHED: AtomicBool = AtomicBool::new(false);
 
-/// Marks that a thread is inside the TLS library.
-pub struct InsideTls(());
+thread_local! {
+    /// How many `Inside` this thread has.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
 
-impl Drop for InsideTls {
-    fn drop(&mut self) {
-        IN_TLS.fetch_sub(1, Ordering::SeqCst);
-        park_if_exiting();
+/// Marks that a thread does what the end of the process waits for.
+pub struct Inside(());
+
+impl Inside {
+    /// At exit the C library frees OpenSSL's state. A library thread that comes too late
+    /// parks for good; one that is at work finishes first, so as to park without a lock.
+    fn enter() -> Self {
+        INSIDE.fetch_add(1, Ordering::SeqCst);
+        let depth = DEPTH.get() + 1;
+        DEPTH.set(depth);
+        let inside = Inside(());
+        let exiting = EXITING.load(Ordering::SeqCst);
+        let must_park = exiting != 0
+            && exiting != thread_id()
+            && IS_LIBRARY_THREAD.get()
+            && (depth == 1 || IS_OVER.load(Ordering::SeqCst));
+        if must_park {
+            drop(inside);
+            loop {
+                std::thread::park();
+            }
+        }
+        inside
     }
 }
 
-/// Enters the TLS library. At exit the C library frees OpenSSL's state while
-/// threads of ours may use it; they park instead, for good.
-pub fn enter_tls() -> InsideTls {
+impl Drop for Inside {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+        INSIDE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Enters the TLS library.
+pub fn enter_tls() -> Inside {
     static HOOK: Once = Once::new();
-    // SAFETY: a plain function that stays mapped (the library is linked with
-    // `-z nodelete`).
-    HOOK.call_once(|| unsafe {
-        libc::atexit(wait_for_tls);
+    HOOK.call_once(|| {
+        // SAFETY: a plain function that stays mapped (the library is linked with
+        // `-z nodelete`).
+        unsafe { libc::atexit(wait_for_threads) };
+        IS_WATCHED.store(true, Ordering::SeqCst);
     });
-    park_if_exiting();
-    IN_TLS.fetch_add(1, Ordering::SeqCst);
-    InsideTls(())
+    Inside::enter()
+}
+
+/// Begins a piece of work that may enter the TLS library with locks taken. Only threads of
+/// the library can be made to stay away from it.
+pub fn enter_work() -> Option<Inside> {
+    let counts = IS_LIBRARY_THREAD.get() && IS_WATCHED.load(Ordering::Relaxed);
+    counts.then(Inside::enter)
+}
+
+/// Something of the TLS library's, which is entered to drop it.
+pub struct OfTls<T> {
+    value: T,
+    /// Dropped after the value.
+    inside: Option<Inside>,
+}
+
+impl<T> OfTls<T> {
+    pub fn new(value: T) -> Self {
+        OfTls {
+            value,
+            inside: None,
+        }
+    }
+}
+
+impl<T> Drop for OfTls<T> {
+    fn drop(&mut self) {
+        self.inside = Some(enter_tls());
+    }
+}
+
+impl<T> Deref for OfTls<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> DerefMut for OfTls<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
 }
 
 /// Whether the process is ending and threads may have parked: no lock can be
-/// waited for any more.
+/// waited for any more, but with `lock_at_exit`.
 pub fn is_exiting() -> bool {
     EXITING.load(Ordering::Relaxed) != 0
 }
 
-fn park_if_exiting() {
-    let parks = || {
-        let exiting = EXITING.load(Ordering::SeqCst);
-        exiting != 0 && exiting != thread_id() && IS_LIBRARY_THREAD.get()
-    };
-    while parks() {
-        std::thread::park();
+/// How long an end of the process waits, all in all: once for threads, once for locks.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// When it stops waiting for locks.
+static OUT_OF_PATIENCE: OnceLock<Instant> = OnceLock::new();
+
+extern "C" fn wait_for_threads() {
+    EXITING.store(thread_id(), Ordering::SeqCst);
+    let until = Instant::now() + PATIENCE;
+    while INSIDE.load(Ordering::SeqCst) > DEPTH.get() && Instant::now() < until {
+        std::thread::sleep(Duration::from_micros(100));
     }
+    IS_OVER.store(true, Ordering::SeqCst);
 }
 
-extern "C" fn wait_for_tls() {
-    EXITING.store(thread_id(), Ordering::SeqCst);
-    let until = Instant::now() + Duration::from_millis(100);
-    while IN_TLS.load(Ordering::SeqCst) > 0 && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(1));
+/// Takes a lock while the process ends, unless a thread that has parked holds it.
+pub fn lock_at_exit<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    let until = *OUT_OF_PATIENCE.get_or_init(|| Instant::now() + PATIENCE);
+    loop {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= until => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+        }
     }
 }

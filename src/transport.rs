@@ -6,12 +6,13 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
+use native_tls::TlsStream;
 use socket2::SockRef;
 
 use crate::connect::tls;
 use crate::error::Failure;
 use crate::send_queue::Sink;
-use crate::sys;
+use crate::sys::{self, OfTls};
 
 /// What one read asks the kernel for.
 const WIRE_BUFFER: usize = 128 << 10;
@@ -52,10 +53,14 @@ pub enum Received {
 
 pub enum Transport {
     Plain(TcpStream),
-    Tls(Box<native_tls::TlsStream<Wire>>),
+    Tls(Box<OfTls<TlsStream<Wire>>>),
 }
 
 impl Transport {
+    pub fn tls(stream: TlsStream<Wire>) -> Self {
+        Transport::Tls(Box::new(OfTls::new(stream)))
+    }
+
     /// Reads once from the socket and hands over all the data that this gave.
     pub fn receive(
         &mut self,
@@ -197,7 +202,7 @@ fn read_below(below: &mut Transport, buffer: &mut [u8]) -> io::Result<(Received,
 
 /// Takes every record that the lent buffer holds.
 fn read_records(
-    stream: &mut native_tls::TlsStream<Wire>,
+    stream: &mut TlsStream<Wire>,
     plain: &mut [u8],
     feed: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<Received, Failure> {

@@ -26,6 +26,7 @@ use crate::masks::MaskSource;
 use crate::report::Report;
 use crate::send_queue::Sink;
 use crate::session::Counters;
+use crate::sys;
 use crate::transport::{Buffers, Received, Transport, Wire};
 use dns::Hop;
 use proxy::Dialogue;
@@ -92,6 +93,16 @@ enum Step {
     Upgrade(Transport),
     /// Between two steps, and after a failure.
     Left,
+}
+
+/// What TLS has of an unfinished handshake is dropped inside of it.
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        if let Step::ProxyTls(_) | Step::Tls(_) = self.step {
+            let _inside = sys::enter_tls();
+            self.step = Step::Left;
+        }
+    }
 }
 
 /// Where an attempt stands after `advance`.
@@ -229,7 +240,7 @@ impl Connecting {
                 }
                 Step::ProxyTls(handshake) => match handshake.advance().map_err(failed)? {
                     tls::Step::Done(secured) => {
-                        let transport = Transport::Tls(Box::new(secured.stream));
+                        let transport = Transport::tls(secured.stream);
                         self.greet_proxy(transport);
                     }
                     tls::Step::Pending(handshake) => {
@@ -584,7 +595,7 @@ fn note_security(secured: Secured, report: &mut Report) -> Transport {
     report.tls_version = secured.version;
     report.alpn = secured.alpn.unwrap_or_default();
     report.peer_certificate = secured.certificate;
-    Transport::Tls(Box::new(secured.stream))
+    Transport::tls(secured.stream)
 }
 
 /// The host as TLS asks for it: an address without brackets, a name without the dot of

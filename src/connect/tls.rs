@@ -454,6 +454,16 @@ fn has_reason(error: &ErrorStack, reason: &str) -> bool {
 #[derive(Default)]
 pub struct Connectors(Mutex<VecDeque<(Arc<TlsSettings>, TlsConnector)>>);
 
+impl Drop for Connectors {
+    fn drop(&mut self) {
+        let connectors = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !connectors.is_empty() {
+            let _inside = sys::enter_tls();
+            connectors.clear();
+        }
+    }
+}
+
 impl Connectors {
     /// A loop rarely has more; settings that change for ever must not pile up.
     const MOST: usize = 16;

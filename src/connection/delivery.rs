@@ -100,7 +100,7 @@ impl Connection {
         self.changes.load(Ordering::SeqCst)
     }
 
-    pub(super) fn note_change(&self) -> u64 {
+    pub(crate) fn note_change(&self) -> u64 {
         self.changes.fetch_add(1, Ordering::SeqCst) + 1
     }
 

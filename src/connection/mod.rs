@@ -191,9 +191,14 @@ impl Connection {
     /// Ends the connection without an event and forgets its callbacks.
     pub fn free(&self) {
         if sys::is_exiting() {
-            // Library threads may have parked with locks in their hands.
+            // What is open ends with the process. Only the host's part is given back.
+            let handlers = sys::lock_at_exit(&self.inner).map(|mut inner| {
+                self.note_change();
+                inner.event_loop = None;
+                std::mem::take(&mut inner.handlers)
+            });
             std::mem::forget(self.me.upgrade());
-            return;
+            return drop(handlers);
         }
         if self.is_forked() {
             // The locks and the reactor's epoll belong to the parent.
@@ -267,7 +272,8 @@ impl Connection {
 /// Asking.
 impl Connection {
     pub fn counter(&self, counter: Counter) -> u64 {
-        if self.is_forked() {
+        // At exit the lock may be held for good.
+        if self.is_forked() || sys::is_exiting() {
             return 0;
         }
         let inner = self.lock();
