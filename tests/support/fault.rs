@@ -4,6 +4,8 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -74,29 +76,47 @@ pub struct Injection {
 const SPLIT: u64 = 32;
 const DELAY: Duration = Duration::from_millis(20);
 
-/// The proxy for one connection.
+/// The proxy for one connection that is spoilt, and for those that come after it.
 pub struct FaultProxy {
     address: SocketAddr,
-    /// Nobody else gets the port.
-    _listener: TcpListener,
-    pump: JoinHandle<[u64; 2]>,
+    is_over: Arc<AtomicBool>,
+    acceptor: JoinHandle<Vec<JoinHandle<Passage>>>,
+}
+
+/// What became of the bytes of a connection.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Passage {
+    /// How many came to pass, to the client and to the server.
+    pub bytes: [u64; 2],
+    /// The fault came to happen.
+    pub struck: bool,
 }
 
 impl FaultProxy {
-    /// Passes the next connection on to `server`.
+    /// Passes connections on to `server`.
     pub fn before(server: SocketAddr, injection: Injection) -> FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let accepting = listener.try_clone().unwrap();
-        let pump = thread::spawn(move || {
-            let (client, _) = accepting.accept().unwrap();
-            let server = TcpStream::connect(server).unwrap();
-            Pump::new(client, server, injection).run()
+        let is_over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&is_over);
+        let acceptor = thread::spawn(move || {
+            let mut pumps = Vec::new();
+            loop {
+                let (client, _) = listener.accept().unwrap();
+                if ends.load(Ordering::SeqCst) {
+                    return pumps;
+                }
+                let injection = Some(injection).filter(|_| pumps.is_empty());
+                pumps.push(thread::spawn(move || {
+                    let server = TcpStream::connect(server).unwrap();
+                    Pump::new(client, server, injection).run()
+                }));
+            }
         });
         FaultProxy {
             address,
-            _listener: listener,
-            pump,
+            is_over,
+            acceptor,
         }
     }
 
@@ -104,12 +124,13 @@ impl FaultProxy {
         self.address
     }
 
-    /// Waits for the connection to end; tells how many bytes came to pass, to the
-    /// client and to the server.
-    pub fn finish(self) -> [u64; 2] {
-        // Where the attempt failed before TCP nobody has come yet.
-        let _wakes_accept = TcpStream::connect(self.address).map(drop);
-        self.pump.join().unwrap()
+    /// Waits for the connections to end; tells what became of the first.
+    pub fn finish(self) -> Passage {
+        self.is_over.store(true, Ordering::SeqCst);
+        TcpStream::connect(self.address).unwrap();
+        let pumps = self.acceptor.join().unwrap();
+        let passed: Vec<_> = pumps.into_iter().map(|pump| pump.join().unwrap()).collect();
+        passed.first().copied().unwrap_or_default()
     }
 }
 
@@ -128,6 +149,7 @@ struct Way {
     is_told: bool,
     is_frozen: bool,
     held_until: Option<Instant>,
+    struck: bool,
 }
 
 struct Pump {
@@ -136,20 +158,21 @@ struct Pump {
 }
 
 impl Pump {
-    fn new(client: TcpStream, server: TcpStream, injection: Injection) -> Pump {
+    fn new(client: TcpStream, server: TcpStream, injection: Option<Injection>) -> Pump {
         for socket in [&client, &server] {
             socket.set_nonblocking(true).unwrap();
             socket.set_nodelay(true).unwrap();
         }
         let way = |from, direction| Way {
             from,
-            injection: Some(injection).filter(|injection| injection.direction == direction),
+            injection: injection.filter(|injection| injection.direction == direction),
             buffer: Vec::new(),
             passed: 0,
             is_ended: false,
             is_told: false,
             is_frozen: false,
             held_until: None,
+            struck: false,
         };
         Pump {
             sockets: [client, server],
@@ -157,7 +180,7 @@ impl Pump {
         }
     }
 
-    fn run(mut self) -> [u64; 2] {
+    fn run(mut self) -> Passage {
         let until = Instant::now() + 3 * DEADLINE;
         loop {
             assert!(
@@ -171,13 +194,21 @@ impl Pump {
                     if way.injection.is_some_and(|it| it.fault == Fault::Reset) {
                         reset(sockets);
                     }
-                    return self.ways.map(|way| way.passed);
+                    return self.passage();
                 }
             }
             if self.ways.iter().all(|way| way.is_told) || self.is_abandoned() {
-                return self.ways.map(|way| way.passed);
+                return self.passage();
             }
             self.wait();
+        }
+    }
+
+    fn passage(&self) -> Passage {
+        let [to_client, to_server] = &self.ways;
+        Passage {
+            bytes: [to_client.passed, to_server.passed],
+            struck: to_client.struck || to_server.struck,
         }
     }
 
@@ -262,6 +293,7 @@ impl Way {
         if self.passed < offset {
             return Some(all.min((offset - self.passed) as usize));
         }
+        self.struck = true;
         if fault == Fault::Split && self.passed < offset + SPLIT {
             return Some(1);
         }

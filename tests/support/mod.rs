@@ -32,8 +32,8 @@ pub use client::{Client, Drive, End, Failure, Host};
 pub use deflate::{Deflate, deflated};
 pub use frame::{Frame, op};
 pub use os::{
-    EdgeWatch, alone, cpu_time, open_fds, raise_fd_limit, readable, resident_bytes, skip, threads,
-    traced,
+    EdgeWatch, allocated_bytes, alone, cpu_time, open_fds, raise_fd_limit, readable,
+    resident_bytes, skip, threads, traced,
 };
 pub use server::{Peer, Scripts, Server, accept_key, field};
 

@@ -130,6 +130,14 @@ pub fn resident_bytes() -> usize {
     statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
 
+/// The memory that this process has from the C library's allocator, Rust's and OpenSSL's
+/// alike. The address sanitizer has another allocator; with it this is 0.
+pub fn allocated_bytes() -> usize {
+    // SAFETY: no arguments.
+    let info = unsafe { libc::mallinfo2() };
+    info.uordblks + info.hblkhd
+}
+
 /// Raises the soft limit of open files to the hard one.
 pub fn raise_fd_limit() {
     // SAFETY: the limit is ours.
