@@ -156,7 +156,7 @@ const NO_EVENT: wsc_event_t = wsc_event_t {
     clean: 0,
     part: 0,
     by_peer: 0,
-    reserved0: 0,
+    run: 0,
     reserved: [0; 3],
 };
 

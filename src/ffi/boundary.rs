@@ -103,6 +103,7 @@ impl<T> Out<T> {
 pub(crate) struct OutArray<T> {
     next: NonNull<T>,
     left: usize,
+    written: usize,
 }
 
 impl<T> OutArray<T> {
@@ -110,7 +111,11 @@ impl<T> OutArray<T> {
     /// `first` is NULL or writable for `len` values while the `OutArray` lives.
     pub(crate) unsafe fn new(first: *mut T, len: usize) -> Result<Self, Status> {
         let next = NonNull::new(first).ok_or(Status::Null)?;
-        Ok(OutArray { next, left: len })
+        Ok(OutArray {
+            next,
+            left: len,
+            written: 0,
+        })
     }
 
     /// Writes the next value; one too many is a bug in the library.
@@ -121,6 +126,15 @@ impl<T> OutArray<T> {
         // SAFETY: at most one past the last place.
         self.next = unsafe { self.next.add(1) };
         self.left -= 1;
+        self.written += 1;
+    }
+
+    /// Writes the value anew that was written `back` values ago, 1 being the last.
+    pub(crate) fn replace(&mut self, back: usize, value: T) {
+        assert!(back > 0 && back <= self.written, "no result to replace");
+        // SAFETY: at the first place or after it, and before the next, of an array that
+        // `new` was promised to be writable. What it holds is C data and needs no drop.
+        unsafe { self.next.sub(back).as_ptr().write(value) };
     }
 }
 

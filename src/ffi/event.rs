@@ -6,6 +6,7 @@ use std::ptr;
 use crate::error::Phase;
 use crate::event::{EventKind, EventRef, EventType, KindRef, MessageType, Part};
 
+use super::boundary::OutArray;
 use super::status::wsc_status_t;
 
 /// What an event tells (`type` of `wsc_event_t`).
@@ -186,8 +187,10 @@ pub struct wsc_event_t {
     pub part: i32,
     /// CLOSE: 1 if the peer began the close handshake, 0 if we did or nobody.
     pub by_peer: i32,
-    /// 0.
-    pub reserved0: i32,
+    /// Of `wsc_loop_poll`, in the first of several MESSAGE events in a row that are whole
+    /// messages of one connection, attempt and `message_type`: how many they are, this one
+    /// counted. Else 0. For callers to whom looking at an event costs something.
+    pub run: i32,
     /// 0.
     pub reserved: [u64; 3],
 }
@@ -209,7 +212,7 @@ const _: () = {
     assert!(offset_of!(wsc_event_t, clean) == 56);
     assert!(offset_of!(wsc_event_t, part) == 60);
     assert!(offset_of!(wsc_event_t, by_peer) == 64);
-    assert!(offset_of!(wsc_event_t, reserved0) == 68);
+    assert!(offset_of!(wsc_event_t, run) == 68);
     assert!(offset_of!(wsc_event_t, reserved) == 72);
     assert!(size_of::<wsc_event_t>() == 96);
 };
@@ -242,7 +245,7 @@ impl From<EventRef<'_>> for wsc_event_t {
             clean: 0,
             part: 0,
             by_peer: 0,
-            reserved0: 0,
+            run: 0,
             reserved: [0; 3],
         };
         match event.kind {
@@ -257,6 +260,16 @@ impl From<EventRef<'_>> for wsc_event_t {
 }
 
 impl wsc_event_t {
+    /// Whether both are whole messages that make, or go on with, a run.
+    fn precedes(&self, next: &wsc_event_t) -> bool {
+        self.message_type != 0
+            && self.message_type == next.message_type
+            && self.conn_id == next.conn_id
+            && self.attempt == next.attempt
+            && self.part == 0
+            && next.part == 0
+    }
+
     /// Sets what events have that are not messages.
     fn fill(&mut self, kind: &EventKind) {
         match kind {
@@ -301,6 +314,42 @@ impl wsc_event_t {
     }
 }
 
+/// The array of events that a poll fills.
+pub(crate) struct EventArray {
+    events: OutArray<wsc_event_t>,
+    /// The first event of the run that the last one belongs to, and how many those are.
+    first: Option<(wsc_event_t, usize)>,
+}
+
+impl EventArray {
+    pub(crate) fn new(events: OutArray<wsc_event_t>) -> Self {
+        EventArray {
+            events,
+            first: None,
+        }
+    }
+
+    #[inline] // into the loop over many messages
+    pub(crate) fn push(&mut self, event: wsc_event_t) {
+        match &mut self.first {
+            Some((first, count)) if first.precedes(&event) => *count += 1,
+            _ => {
+                self.end_run();
+                self.first = Some((event, 1));
+            }
+        }
+        self.events.push(event);
+    }
+
+    /// Tells the first event of the run how many they are; to be called after the last one, too.
+    pub(crate) fn end_run(&mut self) {
+        if let Some((mut first, count @ 2..)) = self.first.take() {
+            first.run = i32::try_from(count).unwrap_or(i32::MAX);
+            self.events.replace(count, first);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,6 +369,47 @@ mod tests {
             ControlFlow::Continue(())
         });
         converted.unwrap()
+    }
+
+    #[test]
+    fn the_first_event_of_a_run_tells_its_length() {
+        let message = |conn_id, kind, part| {
+            let data = Bytes::from_static(b"x");
+            let mut event = convert(EventKind::Message { kind, part, data });
+            event.conn_id = conn_id;
+            event
+        };
+        let (text, whole) = (MessageType::Text, Part::Whole);
+        let events = [
+            convert(EventKind::Ping(Bytes::new())),
+            convert(EventKind::Ping(Bytes::new())),
+            message(1, text, whole),
+            message(1, text, whole),
+            message(1, text, whole),
+            message(1, MessageType::Binary, whole),
+            message(1, text, whole),
+            message(2, text, whole),
+            message(2, text, whole),
+            message(2, text, Part::First),
+            message(2, text, Part::Last),
+            message(2, text, whole),
+            message(2, text, whole),
+        ];
+        let mut written = events.map(|_| convert(EventKind::Connect));
+        // SAFETY: the array is longer-lived, and as long as that.
+        let array = unsafe { OutArray::new(written.as_mut_ptr(), written.len()) }.unwrap();
+        let mut array = EventArray::new(array);
+        events.into_iter().for_each(|event| array.push(event));
+        array.end_run();
+
+        let runs = written.map(|event| event.run);
+        assert_eq!(runs, [0, 0, 3, 0, 0, 0, 0, 2, 0, 0, 0, 2, 0]);
+        assert!(
+            written
+                .iter()
+                .zip(events)
+                .all(|(w, e)| w.conn_id == e.conn_id)
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ptr;
 use std::time::Duration;
 
 use super::boundary::{Handle, Out, OutArray, enter, enter_or, timeout};
-use super::event::wsc_event_t;
+use super::event::{EventArray, wsc_event_t};
 use super::status::wsc_status_t;
 use crate::error::Status;
 use crate::event_loop::{Callbacks, Loop};
@@ -218,9 +218,11 @@ pub unsafe extern "C" fn wsc_loop_poll(
         // SAFETY: as this function's Safety section says.
         let event_loop = unsafe { Loop::borrow(r#loop) }?;
         // SAFETY: as above.
-        let (mut events, count) = unsafe { (OutArray::new(events, max)?, Out::new(count)?) };
+        let (events, count) = unsafe { (OutArray::new(events, max)?, Out::new(count)?) };
+        let mut events = EventArray::new(events);
         let timeout = timeout(timeout_ms)?;
         count.write(event_loop.poll(max, timeout, &mut |event| events.push(event.into()))?);
+        events.end_run();
         Ok(())
     })
 }

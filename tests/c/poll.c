@@ -12,7 +12,7 @@ static wsc_event_t next(wsc_loop_t *loop)
         CHECK_OK(wsc_loop_poll(loop, &event, 1, LIMIT_MS, &count));
     }
     CHECK(count == 1);
-    CHECK(event.reserved0 == 0 && event.reserved[0] == 0 && event.reserved[2] == 0);
+    CHECK(event.run == 0 && event.reserved[0] == 0 && event.reserved[2] == 0);
     return event;
 }
 

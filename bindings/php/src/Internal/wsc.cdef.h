@@ -205,7 +205,7 @@ typedef struct {
     int32_t clean;
     int32_t part;
     int32_t by_peer;
-    int32_t reserved0;
+    int32_t run;
     uint64_t reserved[3];
 } wsc_event_t;
 
