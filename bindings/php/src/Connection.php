@@ -11,8 +11,9 @@ use Wsc\Internal\EventLoop;
 use Wsc\Internal\EventQueue;
 use Wsc\Internal\EventType;
 use Wsc\Internal\Failure;
-use Wsc\Internal\Messages;
+use Wsc\Internal\Handlers;
 use Wsc\Internal\NativeConnection;
+use Wsc\Internal\Run;
 use Wsc\Internal\StreamDescriptor;
 
 /**
@@ -138,6 +139,8 @@ final class Connection
     /** @var (callable(self): mixed)|null after onBufferFull: everything was sent */
     public mixed $onBufferDrain = null;
 
+    private static ?Handlers $handlers = null;
+
     private readonly EventLoop $loop;
 
     private readonly EventQueue $queue;
@@ -233,11 +236,16 @@ final class Connection
      */
     public function send(string $data): bool
     {
-        return match ($this->websocketType) {
-            self::BINARY_TYPE_BLOB => $this->sendText($data),
-            self::BINARY_TYPE_ARRAYBUFFER => $this->sendBinary($data),
-            default => throw new InvalidArgumentException('websocketType: not a BINARY_TYPE_*', Status::Invalid),
-        };
+        $native = $this->native;
+        $type = $this->websocketType;
+        if ($type === self::BINARY_TYPE_BLOB) {
+            $status = $native->ffi->wsc_conn_send_text($native->handle, $data, \strlen($data));
+        } elseif ($type === self::BINARY_TYPE_ARRAYBUFFER) {
+            $status = $native->ffi->wsc_conn_send_binary($native->handle, $data, \strlen($data));
+        } else {
+            throw new InvalidArgumentException('websocketType: not a BINARY_TYPE_*', Status::Invalid);
+        }
+        return $status === 0 || $this->refuse($status, 'send()', !$this->unfinished);
     }
 
     /**
@@ -539,7 +547,9 @@ final class Connection
         $native->setSize('wsc_conn_set_max_receive_size', $this->maxPackageSize, 'maxPackageSize');
         $native->setSize('wsc_conn_set_max_frame_size', $this->maxFrameSize ?? $this->maxPackageSize, 'maxFrameSize');
         $native->set('wsc_conn_set_streaming', 'streaming', $this->streaming);
-        $this->loop->native->hasParts = $this->loop->native->hasParts || $this->streaming;
+        if ($this->streaming) {
+            $this->loop->native->batch->hasParts = true;
+        }
         AutoReconnect::apply($this->autoReconnect, $native);
         $this->writeSettings($native);
     }
@@ -547,7 +557,8 @@ final class Connection
     private function attempt(): void
     {
         $this->ended = $this->unfinished = false;
-        $this->queue->register($this->native->id, $this->receive(...));
+        self::$handlers ??= new Handlers(self::receive(...), self::receiveRun(...), self::handle(...));
+        $this->queue->register($this->native->id, $this, self::$handlers);
     }
 
     /**
@@ -592,24 +603,34 @@ final class Connection
         return false;
     }
 
-    private function receive(Event|Messages $item): void
+    private static function receive(self $connection, string $data, MessageType $type, Part $part): void
     {
-        if ($item instanceof Event) {
-            $this->handle($item);
-            return;
+        $onMessage = $connection->onMessage;
+        if ($onMessage !== null) {
+            $onMessage($connection, $data, $type, $part);
         }
-        $type = $item->type;
-        $part = $item->part;
-        while (isset($item->payloads[$item->next])) {
-            $onMessage = $this->onMessage;
-            $payload = $item->payloads[$item->next++];
+    }
+
+    private static function receiveRun(self $connection, Run $run): void
+    {
+        $type = $run->type;
+        $slots = $run->slots;
+        $fields = $run->data;
+        while ($run->next < $run->end) {
+            $at = $run->next++;
+            $onMessage = $connection->onMessage;
             if ($onMessage !== null) {
-                $onMessage($this, $payload, $type, $part);
+                $onMessage($connection, \FFI::string($fields[$at] ?? null, $slots[$at]->len), $type, Part::Whole);
             }
         }
     }
 
-    private function handle(Event $event): void
+    private static function handle(self $connection, Event $event): void
+    {
+        $connection->tell($event);
+    }
+
+    private function tell(Event $event): void
     {
         switch ($event->type) {
             case EventType::Connect:

@@ -94,7 +94,7 @@ final class InputTest extends TestCase
         $ws = $this->open(Server::echo());
         $long = str_repeat('x', 126);
 
-        self::assertFault(Status::Utf8, 'sendText()', static fn () => $ws->send("\xff"));
+        self::assertFault(Status::Utf8, 'send()', static fn () => $ws->send("\xff"));
         self::assertFault(Status::Utf8, 'sendText()', static fn () => $ws->sendText("cut \xc3"));
         self::assertFault(Status::TooBig, 'ping()', static fn () => $ws->ping($long));
         self::assertFault(Status::TooBig, 'pong()', static fn () => $ws->pong($long));
@@ -154,12 +154,12 @@ final class InputTest extends TestCase
         $wrong('ping()', static fn () => $ws->ping());
         $ws->onWebSocketConnect = static function (Connection $c) use ($wrong): void {
             $c->close();
-            $wrong('sendText()', static fn () => $c->send('after close()'));
+            $wrong('send()', static fn () => $c->send('after close()'));
         };
         Loop::run();
 
         self::assertSame(State::Closed, $ws->getState());
-        $wrong('sendText()', static fn () => $ws->send('after onClose'));
+        $wrong('send()', static fn () => $ws->send('after onClose'));
     }
 
     public function testATimeoutOfTheLoopThatIsNone(): void

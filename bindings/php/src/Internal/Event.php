@@ -33,7 +33,7 @@ final class Event
      */
     public function isAboutSending(): bool
     {
-        return $this->type === EventType::BufferFull || $this->type === EventType::BufferDrain;
+        return $this->type->isAboutSending();
     }
 
     public function isEnd(): bool

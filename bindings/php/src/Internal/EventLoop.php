@@ -31,8 +31,8 @@ final class EventLoop
      * would write over the events, or overtake it.
      */
     private const LOADED_BEFORE = [
-        NativeLoop::class, EventQueue::class, Event::class, EventType::class, Messages::class, Failure::class,
-        Duration::class, HttpHead::class, Counter::class, MessageType::class, Part::class, Phase::class,
+        NativeLoop::class, EventQueue::class, Batch::class, Event::class, EventType::class, Message::class,
+        Run::class, Handlers::class, Failure::class, Duration::class, HttpHead::class, Counter::class, MessageType::class, Part::class, Phase::class,
         Response::class, State::class, Status::class,
     ];
 
@@ -51,7 +51,7 @@ final class EventLoop
     {
         $this->hasCoroutines = \extension_loaded('swoole') || \extension_loaded('swow');
         $this->native = new NativeLoop();
-        $this->queue = new EventQueue();
+        $this->queue = new EventQueue($this->native->batch);
     }
 
     /**
@@ -112,7 +112,10 @@ final class EventLoop
      */
     public function dispatch(?float $timeout): bool
     {
-        $this->step($timeout === null ? Duration::FOREVER : Duration::milliseconds($timeout, 'dispatch()'));
+        $milliseconds = $timeout === null ? Duration::FOREVER : Duration::milliseconds($timeout, 'dispatch()');
+        // A wait for nothing could have no end. The poll takes place all the same, for it lowers the stream's
+        // readiness.
+        $this->step($this->queue->isActive() ? $milliseconds : 0);
         return $this->queue->isActive();
     }
 
@@ -139,12 +142,7 @@ final class EventLoop
     {
         $queue = $this->queue;
         if ($queue->isEmpty()) {
-            if ($milliseconds !== 0 && !$queue->isActive()) {
-                // The wait could have no end. The poll takes place all the
-                // same, for it lowers the stream's readiness.
-                $milliseconds = 0;
-            }
-            $queue->load($this->native->poll($milliseconds));
+            $this->native->poll($milliseconds);
         } else {
             $this->native->requireOwner();
         }

@@ -4,12 +4,17 @@ declare(strict_types=1);
 
 namespace Wsc\Internal;
 
+use Wsc\MessageType;
+use Wsc\Part;
+
 /**
- * The events between the library and the users' callbacks, and who receives
- * them. A receiver gets one event, or messages, all of which it takes.
+ * The events between the library and the users' callbacks, and who receives them.
+ *
+ * Most are handed out while they are in the library's memory, each in its turn. What has to wait for longer, or
+ * to be looked for, is copied out of it.
  *
  * A callback may throw, suspend its Fiber, or deliver further events itself: the
- * cursors, here and in Messages, move before it runs and are read anew after it.
+ * cursors, here, in Batch and in Run, move before it runs and are read anew after it.
  *
  * Being registered is what keeps a connection alive when the user has dropped
  * every reference to it.
@@ -18,18 +23,24 @@ namespace Wsc\Internal;
  */
 final class EventQueue
 {
-    /** @var list<Event|Messages> */
+    /** @var list<Event|Message> what was copied; it comes before the run's rest and the batch's */
     private array $items = [];
 
-    /** The item that waits first. Messages wait until each was taken from them. */
+    /** The item that waits first. */
     private int $next = 0;
+
+    /** The messages that are being handed out; what waits of them comes before what waits of the batch. */
+    private Run $run;
 
     private bool $interrupted = false;
 
-    /** @var array<int, \Closure(Event|Messages): void> */
+    /** @var array<int, object> connections, by id */
     private array $receivers = [];
 
-    /** @var array<int, list<Event|Messages>> what paused connections would have been given already */
+    /** @var array<int, Handlers> */
+    private array $handlers = [];
+
+    /** @var array<int, list<Event|Message>> what paused connections would have been given already */
     private array $held = [];
 
     /** @var (\Closure(bool): void)|null */
@@ -37,18 +48,21 @@ final class EventQueue
 
     private ?bool $activityTold = null;
 
-    /**
-     * @param \Closure(Event|Messages): void $receiver
-     */
-    public function register(int $id, \Closure $receiver): void
+    public function __construct(private readonly Batch $batch)
+    {
+        $this->run = new Run([], [], 0, 0, 0, MessageType::Text);
+    }
+
+    public function register(int $id, object $receiver, Handlers $handlers): void
     {
         $this->receivers[$id] = $receiver;
+        $this->handlers[$id] = $handlers;
         $this->tellActivity();
     }
 
     public function unregister(int $id): void
     {
-        unset($this->receivers[$id], $this->held[$id]);
+        unset($this->receivers[$id], $this->handlers[$id], $this->held[$id]);
         $this->tellActivity();
     }
 
@@ -66,8 +80,11 @@ final class EventQueue
 
     private function tellActivity(): void
     {
+        if ($this->watcher === null) {
+            return;
+        }
         $active = $this->receivers !== [];
-        if ($this->watcher !== null && $this->activityTold !== $active) {
+        if ($this->activityTold !== $active) {
             $this->activityTold = $active;
             ($this->watcher)($active);
         }
@@ -75,14 +92,7 @@ final class EventQueue
 
     public function isEmpty(): bool
     {
-        while (isset($this->items[$this->next])) {
-            $item = $this->items[$this->next];
-            if ($item instanceof Event || isset($item->payloads[$item->next])) {
-                return false;
-            }
-            ++$this->next;
-        }
-        return true;
+        return $this->batch->next >= $this->batch->count && $this->items === [] && $this->run->next >= $this->run->end;
     }
 
     /**
@@ -98,28 +108,8 @@ final class EventQueue
      */
     public function hasSeveral(): bool
     {
-        $item = $this->items[$this->next] ?? null;
-        return isset($this->items[$this->next + 1])
-            || ($item instanceof Messages && isset($item->payloads[$item->next + 1]));
-    }
-
-    /**
-     * Takes over what was polled. The queue must be empty.
-     *
-     * @param list<Event|Messages> $items
-     */
-    public function load(array $items): void
-    {
-        $this->items = $items;
-        $this->next = 0;
-        foreach ($this->held as $id => $held) {
-            // The library holds back what a paused connection receives until
-            // the pause ends, which the connection's own end does as well.
-            if ($this->contains(self::receivedBy($id))) {
-                unset($this->held[$id]);
-                $this->prepend($held);
-            }
-        }
+        return $this->batch->count - $this->batch->next + \count($this->items) - $this->next
+            + $this->run->end - $this->run->next > 1;
     }
 
     /**
@@ -130,27 +120,77 @@ final class EventQueue
     public function deliver(): bool
     {
         $this->interrupted = false;
-        while (($item = $this->items[$this->next] ?? null) !== null) {
-            if ($item instanceof Event) {
-                ++$this->next;
-            } elseif (!isset($item->payloads[$item->next])) {
-                ++$this->next;
+        if ($this->held !== []) {
+            $this->endPauses();
+        }
+        $batch = $this->batch;
+        do {
+            if ($this->items !== [] || $this->run->next < $this->run->end) {
+                $this->deliverRest();
                 continue;
             }
-            $receiver = $this->receivers[$item->id] ?? null;
-            if ($receiver !== null) {
-                $receiver($item);
-            } elseif ($item instanceof Messages) {
-                $item->split();
+            $at = $batch->next;
+            if ($at >= $batch->count) {
+                return true;
             }
-            if ($this->interrupted) {
-                return false;
+            $slot = $batch->slots[$at];
+            $id = $slot->conn_id;
+            $receiver = $this->receivers[$id] ?? null;
+            if ($receiver === null) {
+                ++$batch->next;
+                continue;
             }
+            $type = $slot->message_type;
+            if ($type === 0) {
+                ++$batch->next;
+                $event = Batch::event($slot);
+                if ($event !== null) {
+                    ($this->handlers[$id]->event)($receiver, $event);
+                }
+                continue;
+            }
+            $type = $type === 1 ? MessageType::Text : MessageType::Binary;
+            if ($at + 1 < $batch->count && ($length = $slot->run) > 1) {
+                $batch->next += $length;
+                $run = $this->run = new Run($batch->slots, $batch->data, $at, $at + $length, $id, $type);
+                ($this->handlers[$id]->run)($receiver, $run);
+                continue;
+            }
+            ++$batch->next;
+            ($this->handlers[$id]->message)(
+                $receiver,
+                \FFI::string($batch->data[$at] ?? null, $slot->len),
+                $type,
+                $batch->hasParts ? Part::from($slot->part) : Part::Whole
+            );
+        } while (!$this->interrupted);
+        return false;
+    }
+
+    /**
+     * Hands out the next copied item, or what a callback that did not return has left of a run.
+     */
+    private function deliverRest(): void
+    {
+        $item = $this->items[$this->next] ?? $this->run;
+        $isLast = ++$this->next >= \count($this->items);
+        if ($isLast) {
+            $this->items = [];
+            $this->next = 0;
         }
-        // They would stay in memory until the next poll.
-        $this->items = [];
-        $this->next = 0;
-        return true;
+        $receiver = $this->receivers[$item->id] ?? null;
+        if ($receiver === null) {
+            if ($item instanceof Run) {
+                $item->next = $item->end;
+            }
+            return;
+        }
+        $handlers = $this->handlers[$item->id];
+        match (true) {
+            $item instanceof Message => ($handlers->message)($receiver, $item->data, $item->type, $item->part),
+            $item instanceof Run => ($handlers->run)($receiver, $item),
+            default => ($handlers->event)($receiver, $item),
+        };
     }
 
     /**
@@ -159,7 +199,8 @@ final class EventQueue
     public function interrupt(): void
     {
         $this->interrupted = true;
-        $this->items = $this->extract(static fn (): bool => true);
+        // Ends the run, which asks nobody.
+        $this->copy();
     }
 
     /**
@@ -168,7 +209,7 @@ final class EventQueue
     public function discard(int $id): void
     {
         unset($this->held[$id]);
-        $this->extract(static fn (Event|Messages $item): bool
+        $this->extract(static fn (Event|Message $item): bool
             => $item->id === $id && !($item instanceof Event && $item->type === EventType::Close));
     }
 
@@ -190,25 +231,67 @@ final class EventQueue
 
     public function holdsEndOf(int $id): bool
     {
-        return $this->contains(static fn (Event|Messages $item): bool
+        return $this->contains(static fn (Event|Message $item): bool
             => $item->id === $id && $item instanceof Event && $item->isEnd());
     }
 
     /**
-     * @return \Closure(Event|Messages): bool
+     * The library holds back what a paused connection receives until the pause ends, which the connection's own
+     * end does as well: then what was held comes first.
+     */
+    private function endPauses(): void
+    {
+        $batch = $this->batch;
+        $ended = [];
+        for ($at = $batch->next; $at < $batch->count; ++$at) {
+            $id = $batch->slots[$at]->conn_id;
+            if (isset($this->held[$id]) && !$batch->isAboutSending($at)) {
+                $ended[$id] = $id;
+            }
+        }
+        foreach ($ended as $id) {
+            $this->release($id);
+        }
+    }
+
+    /**
+     * @return \Closure(Event|Message): bool
      */
     private static function receivedBy(int $id): \Closure
     {
-        return static fn (Event|Messages $item): bool
+        return static fn (Event|Message $item): bool
             => $item->id === $id && !($item instanceof Event && $item->isAboutSending());
     }
 
     /**
-     * @param \Closure(Event|Messages): bool $wanted
+     * Copies what waits out of the library's memory.
+     *
+     * @return list<Event|Message> all that waits
+     */
+    private function copy(): array
+    {
+        $items = \array_slice($this->items, $this->next);
+        $run = $this->run;
+        while ($run->next < $run->end) {
+            // A receiver that is in the middle of these messages finds no more of them.
+            $items[] = new Message($run->id, $this->batch->string($run->next++), $run->type, Part::Whole);
+        }
+        while ($this->batch->next < $this->batch->count) {
+            $item = $this->batch->take();
+            if ($item !== null) {
+                $items[] = $item;
+            }
+        }
+        $this->next = 0;
+        return $this->items = $items;
+    }
+
+    /**
+     * @param \Closure(Event|Message): bool $wanted
      */
     private function contains(\Closure $wanted): bool
     {
-        foreach (\array_slice($this->items, $this->next) as $item) {
+        foreach ($this->copy() as $item) {
             if ($wanted($item)) {
                 return true;
             }
@@ -219,32 +302,29 @@ final class EventQueue
     /**
      * Takes the wanted out of what waits.
      *
-     * @param \Closure(Event|Messages): bool $wanted
+     * @param \Closure(Event|Message): bool $wanted
      *
-     * @return list<Event|Messages>
+     * @return list<Event|Message>
      */
     private function extract(\Closure $wanted): array
     {
         $taken = $left = [];
-        foreach (\array_slice($this->items, $this->next) as $item) {
-            if (!$wanted($item)) {
-                $left[] = $item;
+        foreach ($this->copy() as $item) {
+            if ($wanted($item)) {
+                $taken[] = $item;
             } else {
-                // A receiver that is in the middle of these messages finds no more of them.
-                $taken[] = $item instanceof Messages ? $item->split() : $item;
+                $left[] = $item;
             }
         }
         $this->items = $left;
-        $this->next = 0;
         return $taken;
     }
 
     /**
-     * @param list<Event|Messages> $items
+     * @param list<Event|Message> $items
      */
     private function prepend(array $items): void
     {
-        $this->items = [...$items, ...\array_slice($this->items, $this->next)];
-        $this->next = 0;
+        $this->items = [...$items, ...$this->copy()];
     }
 }

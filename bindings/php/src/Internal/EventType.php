@@ -19,4 +19,12 @@ enum EventType: int
     case Error = 8;
     case Close = 9;
     case Reconnect = 10;
+
+    /**
+     * Whether it is about what was sent, not about what was received.
+     */
+    public function isAboutSending(): bool
+    {
+        return $this === self::BufferFull || $this === self::BufferDrain;
+    }
 }

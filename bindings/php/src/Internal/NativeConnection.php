@@ -26,9 +26,11 @@ final class NativeConnection
 
     public readonly int $id;
 
-    private readonly \FFI $ffi;
+    // What is called for each message is called without a method in between.
 
-    private readonly CData $handle;
+    public readonly \FFI $ffi;
+
+    public readonly CData $handle;
 
     /** Where the library writes counters, which are asked for often. */
     private readonly CData $number;

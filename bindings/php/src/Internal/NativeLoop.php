@@ -9,9 +9,6 @@ use Wsc\Exception\ForkedException;
 use Wsc\Exception\InvalidArgumentException;
 use Wsc\Exception\SystemException;
 use Wsc\Exception\WscException;
-use Wsc\MessageType;
-use Wsc\Part;
-use Wsc\Phase;
 use Wsc\Status;
 
 /**
@@ -21,23 +18,11 @@ use Wsc\Status;
  */
 final class NativeLoop
 {
-    /** Events per poll. More costs memory and brings nothing measurable. */
-    private const BATCH = 256;
-
     public readonly CData $handle;
-
-    /** Whether a connection may receive messages in parts: reading where it is the case costs a little. */
-    public bool $hasParts = false;
 
     private readonly \FFI $ffi;
 
-    private readonly CData $events;
-
-    /** @var list<CData> the elements of $events: indexing makes an object each time */
-    private readonly array $slots;
-
-    /** @var list<CData> their `data` fields, aliased: reading one from the element makes an object, too */
-    private readonly array $data;
+    public readonly Batch $batch;
 
     private readonly CData $count;
 
@@ -55,17 +40,7 @@ final class NativeLoop
     public function __construct()
     {
         $this->ffi = Library::get();
-        $this->events = $this->ffi->new('wsc_event_t[' . self::BATCH . ']');
-        $slots = $data = [];
-        for ($i = 0; $i < self::BATCH; ++$i) {
-            $slots[] = $slot = $this->events[$i];
-            // By value it would be the pointer of now, by reference it is the field.
-            $field = &$slot->data;
-            $data[] = $field;
-            unset($field);
-        }
-        $this->slots = $slots;
-        $this->data = $data;
+        $this->batch = new Batch($this->ffi);
         $this->count = $this->ffi->new('size_t');
         $this->countAddress = \FFI::addr($this->count);
         $handle = $this->ffi->new('wsc_loop_t *');
@@ -109,60 +84,25 @@ final class NativeLoop
     }
 
     /**
-     * Waits until there are events, at most so long, and copies them.
-     *
-     * @return list<Event|Messages>
+     * Waits until there are events for the batch, at most so long.
      *
      * @throws WscException
      */
-    public function poll(int $milliseconds): array
+    public function poll(int $milliseconds): void
     {
+        $batch = $this->batch;
         $status = $this->ffi->wsc_loop_poll(
             $this->handle,
-            $this->events,
-            self::BATCH,
+            $batch->events,
+            Batch::SIZE,
             $milliseconds,
             $this->countAddress
         );
         if ($status !== 0) {
             throw Failure::of(Status::of($status), 'the event loop');
         }
-        $left = $this->count->cdata;
-        $fields = $this->data;
-        $hasParts = $this->hasParts;
-        $items = [];
-        $lastId = $lastType = 0;
-        foreach ($this->slots as $i => $slot) {
-            if (--$left < 0) {
-                break;
-            }
-            $id = $slot->conn_id;
-            // 0 unless it is a message.
-            $type = $slot->message_type;
-            if ($type === 0) {
-                $event = self::event($slot);
-                if ($event !== null) {
-                    $items[] = $event;
-                }
-                $lastType = 0;
-                continue;
-            }
-            $part = $hasParts ? $slot->part : 0;
-            if ($type !== $lastType || $id !== $lastId || $part !== 0) {
-                $messages = new Messages(
-                    $id,
-                    $type === 1 ? MessageType::Text : MessageType::Binary,
-                    $part === 0 ? Part::Whole : Part::from($part)
-                );
-                $items[] = $messages;
-                $payloads = &$messages->payloads;
-                $lastId = $id;
-                $lastType = $part === 0 ? $type : 0;
-            }
-            $data = $fields[$i];
-            $payloads[] = \FFI::string($data, $slot->len);
-        }
-        return $items;
+        $batch->next = 0;
+        $batch->count = $this->count->cdata;
     }
 
     /**
@@ -230,25 +170,5 @@ final class NativeLoop
             $this->stream = $stream;
         }
         return $this->stream;
-    }
-
-    /**
-     * @return Event|null null: a type that only a newer package knows
-     */
-    private static function event(CData $slot): ?Event
-    {
-        $type = EventType::tryFrom($slot->type);
-        return $type === null ? null : new Event(
-            $slot->conn_id,
-            $type,
-            $slot->len === 0 ? '' : \FFI::string($slot->data, $slot->len),
-            Status::of($slot->status),
-            Phase::tryFrom($slot->phase) ?? Phase::None,
-            $slot->code,
-            $slot->clean !== 0,
-            $slot->by_peer !== 0,
-            $slot->unsent,
-            $slot->attempt
-        );
     }
 }

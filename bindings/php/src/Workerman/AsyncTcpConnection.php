@@ -17,8 +17,10 @@ use Wsc\Internal\Event;
 use Wsc\Internal\EventLoop;
 use Wsc\Internal\EventType;
 use Wsc\Internal\Failure;
-use Wsc\Internal\Messages;
+use Wsc\Internal\Handlers;
 use Wsc\Internal\NativeConnection;
+use Wsc\Internal\Run;
+use Wsc\MessageType;
 use Wsc\Phase;
 use Wsc\Proxy;
 use Wsc\Settings;
@@ -64,6 +66,9 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
 
     /** Seconds for which bytesRead and bytesWritten may be out of date. */
     private const COUNT_INTERVAL = 0.1;
+
+    /** After how many messages the time is asked for, which costs as much as many of them. */
+    private const UNCOUNTED = 32;
 
     private const PING = "\x89";
     private const PONG = "\x8a";
@@ -117,6 +122,8 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
      * of the socket context's ssl options, `proxy` that of proxyHttp and proxySocks5.
      */
     public readonly Settings $wsc;
+
+    private static ?Handlers $wscHandlers = null;
 
     /** The process whose end is watched. */
     private static int $watched = 0;
@@ -180,7 +187,8 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         $native = $this->native();
         $this->configure($native);
         $native->connect();
-        $this->wscAttempt->loop?->queue->register($native->id, $this->receive(...));
+        self::$wscHandlers ??= new Handlers(self::receive(...), self::receiveRun(...), self::handle(...));
+        $this->wscAttempt->loop?->queue->register($native->id, $this, self::$wscHandlers);
         $this->{Installed::property('connectStartTime')} = \microtime(true);
         if (\property_exists($this, 'eventLoop')) {
             $this->eventLoop ??= Worker::$globalEvent;
@@ -540,8 +548,9 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         $attempt = $this->wscAttempt;
         $native = $attempt->native ?? $this->native();
         if ($attempt->queued > 0) {
-            $attempt->queued = $native->bufferedAmount();
-            if ($attempt->queued >= $this->maxSendBufferSize) {
+            $limit = $this->maxSendBufferSize;
+            // It can only have become less since the last message.
+            if ($attempt->queued >= $limit && ($attempt->queued = $native->bufferedAmount()) >= $limit) {
                 return $this->refuse(Status::QueueFull->value);
             }
             if (!$attempt->drainIsTold) {
@@ -696,11 +705,20 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
      */
     private function countBytesNowAndSoon(): void
     {
+        $this->wscAttempt->uncounted = self::UNCOUNTED;
+        $now = \hrtime(true);
+        if ($now < $this->wscAttempt->countAt) {
+            return;
+        }
         $this->countBytes();
-        $this->wscAttempt->countAt = \hrtime(true) + (int) (self::COUNT_INTERVAL * 1e9);
+        $this->wscAttempt->countAt = $now + (int) (self::COUNT_INTERVAL * 1e9);
         $connection = \WeakReference::create($this);
         Timer::add(self::COUNT_INTERVAL, static function () use ($connection): void {
-            $connection->get()?->countBytes();
+            $connection = $connection->get();
+            if ($connection !== null) {
+                $connection->countBytes();
+                $connection->wscAttempt->uncounted = 0;
+            }
         }, null, false);
     }
 
@@ -732,28 +750,77 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         }
     }
 
-    private function receive(Event|Messages $item): void
+    private static function receive(self $connection, string $data, MessageType $type): void
+    {
+        $attempt = $connection->wscAttempt;
+        if (--$attempt->uncounted < 0) {
+            $connection->countBytesNowAndSoon();
+        }
+        ++self::$statistics['total_request'];
+        $onMessage = $connection->onMessage;
+        if ($onMessage !== null && $attempt->accepting) {
+            try {
+                $onMessage($connection, $data, $type);
+            } catch (\Throwable $fault) {
+                Installed::handle($fault, $connection, false);
+            }
+        }
+        if (
+            $connection->maxPackageSize !== $attempt->receiveLimit
+            || ($connection->onWebSocketPing === null) !== $attempt->automaticPong
+        ) {
+            $connection->followSettings();
+        }
+    }
+
+    private static function receiveRun(self $connection, Run $run): void
+    {
+        $attempt = $connection->wscAttempt;
+        $connection->countBytesNowAndSoon();
+        $type = $run->type;
+        $slots = $run->slots;
+        $fields = $run->data;
+        while ($run->next < $run->end) {
+            $at = $run->next++;
+            ++self::$statistics['total_request'];
+            $onMessage = $connection->onMessage;
+            if ($onMessage !== null && $attempt->accepting) {
+                try {
+                    $onMessage($connection, \FFI::string($fields[$at] ?? null, $slots[$at]->len), $type);
+                } catch (\Throwable $fault) {
+                    Installed::handle($fault, $connection, false);
+                }
+            }
+        }
+        $connection->followSettings();
+    }
+
+    private static function handle(self $connection, Event $event): void
+    {
+        $native = $connection->wscAttempt->native;
+        if ($native !== null) {
+            $connection->followSettings();
+            $connection->countBytes();
+            $connection->tell($event, $native);
+            $connection->followSettings();
+        }
+    }
+
+    /**
+     * Tells the library of properties that have a meaning at any time: a callback may have changed them, or ended
+     * the attempt.
+     */
+    private function followSettings(): void
     {
         $attempt = $this->wscAttempt;
-        $native = $attempt->native;
-        if ($native === null) {
+        if ($attempt->native === null) {
             return;
         }
+        if ($this->maxPackageSize !== $attempt->receiveLimit) {
+            $this->limitReceived($attempt->native);
+        }
         if (($this->onWebSocketPing === null) !== $attempt->automaticPong) {
-            $this->choosePong($native);
-        }
-        if ($item instanceof Messages) {
-            if (\hrtime(true) >= $attempt->countAt) {
-                $this->countBytesNowAndSoon();
-            }
-            $this->deliver($item);
-        } else {
-            $this->countBytes();
-            $this->tell($item, $native);
-        }
-        // The callbacks may have changed it, or ended the attempt.
-        if ($this->maxPackageSize !== $attempt->receiveLimit && $attempt->native === $native) {
-            $this->limitReceived($native);
+            $this->choosePong($attempt->native);
         }
     }
 
@@ -792,24 +859,6 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             case EventType::Close:
                 $this->closed($item);
                 break;
-        }
-    }
-
-    private function deliver(Messages $item): void
-    {
-        $attempt = $this->wscAttempt;
-        $type = $item->type;
-        while (isset($item->payloads[$item->next])) {
-            $payload = $item->payloads[$item->next++];
-            ++self::$statistics['total_request'];
-            $onMessage = $this->onMessage;
-            if ($onMessage !== null && $attempt->accepting) {
-                try {
-                    $onMessage($this, $payload, $type);
-                } catch (\Throwable $fault) {
-                    Installed::handle($fault, $this, false);
-                }
-            }
         }
     }
 

@@ -43,7 +43,10 @@ final class Attempt
     /** What maxPackageSize was when the library was told. */
     public mixed $receiveLimit = null;
 
-    /** When, by hrtime, a message makes the bytes be counted anew. */
+    /** How many messages more do not make the bytes be counted anew. */
+    public int $uncounted = 0;
+
+    /** When, by hrtime, one makes the bytes be counted anew. */
     public int $countAt = 0;
 
     /** @var array{int, int} bytes read and written by earlier attempts */
