@@ -322,6 +322,8 @@ fn attempt(trial: Trial, authority: &Identity) -> Passage {
     let outcomes = run(trial, &client, &about);
     client.assert_quiet();
     let sent_whole = client.counter(Counter::MessagesSent);
+    // What was kept for an attempt that was then taken back waits for another.
+    let still_kept = client.buffered_amount() > 0;
     drop(client);
     let passage = proxy.finish();
     let got = server.finish();
@@ -332,7 +334,13 @@ fn attempt(trial: Trial, authority: &Identity) -> Passage {
     // What was accepted was taken by the socket or is counted as unsent.
     let accepted: u64 = outcomes.iter().map(|outcome| outcome.accepted).sum();
     let unsent: u64 = outcomes.iter().map(|outcome| outcome.unsent).sum();
-    assert_eq!(sent_whole + unsent, accepted, "{about}: {outcomes:.200?}");
+    match still_kept {
+        true => assert!(
+            trial.reconnects && sent_whole + unsent < accepted,
+            "{about}"
+        ),
+        false => assert_eq!(sent_whole + unsent, accepted, "{about}: {outcomes:.200?}"),
+    }
     let arrived: usize = got.iter().map(Vec::len).sum();
     assert!(
         arrived as u64 <= sent_whole,
@@ -369,6 +377,8 @@ fn attempt(trial: Trial, authority: &Identity) -> Passage {
     }
     if let [_, .., last] = &outcomes[..]
         && got.len() == outcomes.len()
+        // On the loop's own thread a late close of the first attempt may meet the second.
+        && (last.status != Status::Aborted || trial.drive != Drive::Thread)
     {
         // Nothing happens to what comes after the first.
         assert_eq!(last.status, Status::Ok, "{about}: {outcomes:.200?}");
