@@ -38,7 +38,7 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 	setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb \
 	setup-interop \
 	test-format test-lint test-rust test-install test-cinstall test-packages test-deb test-abi \
-	test-demo test-php test-go test-python faults load fuzz asan valgrind soak
+	test-demo test-php test-go test-python faults load fuzz asan deny valgrind soak
 
 # Without the Rust library, beside which cargo leaves link-time optimisation out.
 all: setup-build ## build the library in target/release
@@ -154,6 +154,10 @@ fuzz: setup-build setup-test ## each fuzz target for SECONDS
 
 asan: setup-build setup-test ## the Rust tests under the address sanitizer (needs Rust nightly)
 	scripts/asan $(TARGET)
+
+deny: setup-build ## licences, versions and sources of what is depended on (needs cargo-deny)
+	$(CARGO) fetch --locked
+	$(CARGO) deny --offline check licenses bans sources
 
 valgrind: setup-build setup-test ## the C and C++ programs under memcheck
 	WSC_VALGRIND=1 $(CARGO) test --locked --no-fail-fast --test c_api --test cpp

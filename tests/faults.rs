@@ -88,7 +88,7 @@ impl Conversation {
     const ALL: [Conversation; 2] = [Conversation::Brief, Conversation::Long];
 
     /// What the server sends; of each kind and size one.
-    fn from_server(self) -> Vec<Vec<u8>> {
+    fn told_by_server(self) -> Vec<Vec<u8>> {
         let mixed = |i: u32| (i.wrapping_mul(i) >> 7) as u8;
         match self {
             Conversation::Brief => vec![b"small".to_vec(), BYE.to_vec()],
@@ -103,7 +103,7 @@ impl Conversation {
     }
 
     /// What the client sends.
-    fn from_client(self) -> Vec<Vec<u8>> {
+    fn told_by_client(self) -> Vec<Vec<u8>> {
         let mixed = |i: u32| (i.wrapping_mul(i) >> 5) as u8;
         match self {
             Conversation::Brief => vec![b"first".to_vec(), BYE.to_vec()],
@@ -253,7 +253,7 @@ fn converse(trial: Trial, stream: &mut (impl Read + Write), got: &mut Vec<Vec<u8
     stream
         .write_all(Peer::answer(&request, lines).as_bytes())
         .ok()?;
-    for message in trial.conversation.from_server() {
+    for message in trial.conversation.told_by_server() {
         let frame = match &mut deflate {
             Some(deflate) => Frame::binary(deflate.compress(&message)).rsv(4),
             None => Frame::binary(&message),
@@ -346,7 +346,7 @@ fn attempt(trial: Trial, authority: &Identity) -> Passage {
         arrived as u64 <= sent_whole,
         "{about}: more arrived than was sent: {outcomes:?}"
     );
-    let (sent, told) = (conversation.from_client(), conversation.from_server());
+    let (sent, told) = (conversation.told_by_client(), conversation.told_by_server());
     for (number, got) in got.iter().enumerate() {
         if !(number == 0 && alters(Direction::ToServer)) {
             // A later attempt begins with what the one before it did not get rid of.
@@ -485,7 +485,7 @@ fn run_attempt(trial: Trial, client: &Client, about: &str) -> Outcome {
         check_order(before.as_ref(), &event, about);
         match &event.kind {
             EventKind::Handshake { .. } => {
-                for message in trial.conversation.from_client() {
+                for message in trial.conversation.told_by_client() {
                     // Refused where the connection is lost already.
                     accepted += u64::from(client.send_binary(&message).is_ok());
                 }
