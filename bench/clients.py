@@ -146,6 +146,11 @@ CLIENTS = [
     Client('gorilla', 'Go', [BIN + 'gorilla'], 'gorilla', does=ALL, needs=(GO, Need(
         'golang-github-gorilla-websocket-dev is not installed',
         'test -d /usr/share/gocode/src/github.com/gorilla/websocket'))),
+    # A folder with checkouts of lxzan/gws and of klauspost/compress, which it needs.
+    Client('gws', 'Go', [BIN + 'gws'], 'gws', does=ALL, needs=(
+        GO, Need('gws needs Go 1.20', 'go version | grep -Eq "go1\\.[2-9][0-9]"'),
+        Need('GWS_DIR does not name checkouts of gws and compress',
+             'test -e "$GWS_DIR/gws/go.mod" -a -e "$GWS_DIR/compress/go.mod"'))),
     # Its loop for PHP without extensions is select, which knows no more.
     workerman('workerman', most=1000),
     workerman('workerman', most=1000, jit=True),

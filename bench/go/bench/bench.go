@@ -18,8 +18,22 @@ import (
 
 // Conn is a connection of the library that is measured.
 type Conn interface {
-	Receive() ([]byte, error)
+	// Receive gives the messages to take, one after the other, until it returns false.
+	Receive(take func(message []byte) bool) error
 	Send(payload []byte) error
+}
+
+// ReceiveAll is Receive for a library that is asked for each message.
+func ReceiveAll(next func() ([]byte, error), take func(message []byte) bool) error {
+	for {
+		message, err := next()
+		if err != nil {
+			return err
+		}
+		if !take(message) {
+			return nil
+		}
+	}
 }
 
 // Opening is how many connections are opened at a time.
@@ -102,14 +116,17 @@ func (b *Bench) echo(conn Conn) {
 	for i := 0; i < b.Depth; i++ {
 		must(conn.Send(b.payload(i)))
 	}
-	for !b.receive(conn) {
+	must(conn.Receive(func(message []byte) bool {
+		if b.received(message) {
+			return false
+		}
 		must(conn.Send(b.payload(b.done)))
-	}
+		return true
+	}))
 }
 
 func (b *Bench) flood(conn Conn) {
-	for !b.receive(conn) {
-	}
+	must(conn.Receive(func(message []byte) bool { return !b.received(message) }))
 }
 
 func (b *Bench) send(conn Conn) {
@@ -119,8 +136,7 @@ func (b *Bench) send(conn Conn) {
 		}
 		must(conn.Send(b.payload(i)))
 	}
-	_, err := conn.Receive()
-	must(err)
+	must(conn.Receive(func([]byte) bool { return false }))
 }
 
 // many has a goroutine for each connection, as Go programs do.
@@ -130,23 +146,22 @@ func (b *Bench) many(open func() Conn) {
 	finished := make(chan bool)
 	for _, conn := range conns {
 		go func(conn Conn) {
-			for {
-				if b.Workload == "echo" {
-					must(conn.Send(b.payload(0)))
-				}
-				message, err := conn.Receive()
+			echo := b.Workload == "echo"
+			if echo {
+				must(conn.Send(b.payload(0)))
+			}
+			must(conn.Receive(func(message []byte) bool {
 				lock.Lock()
-				if b.done == b.Warmup+b.Count {
-					return // with the lock: the others wait for the end as well
-				}
-				must(err)
-				b.check(message)
-				if b.step() {
+				if b.received(message) {
 					close(finished)
-					return
+					select {} // with the lock: the others wait for the end as well
 				}
 				lock.Unlock()
-			}
+				if echo {
+					must(conn.Send(b.payload(0)))
+				}
+				return true
+			}))
 		}(conn)
 	}
 	if b.Workload == "fan" {
@@ -176,17 +191,12 @@ func (b *Bench) openAll(open func() Conn) []Conn {
 	return conns
 }
 
-func (b *Bench) receive(conn Conn) bool {
-	message, err := conn.Receive()
-	must(err)
-	b.check(message)
-	return b.step()
-}
-
-func (b *Bench) check(message []byte) {
+// received counts a message, and tells whether it was the last.
+func (b *Bench) received(message []byte) bool {
 	if len(message) != b.Size {
 		log.Fatal("a message has the wrong size: ", len(message))
 	}
+	return b.step()
 }
 
 func (b *Bench) start() {

@@ -12,9 +12,11 @@ type conn struct {
 	messageType int
 }
 
-func (c conn) Receive() ([]byte, error) {
-	_, message, err := c.ReadMessage()
-	return message, err
+func (c conn) Receive(take func(message []byte) bool) error {
+	return bench.ReceiveAll(func() ([]byte, error) {
+		_, message, err := c.ReadMessage()
+		return message, err
+	}, take)
 }
 
 func (c conn) Send(payload []byte) error {

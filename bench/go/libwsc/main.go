@@ -13,9 +13,11 @@ type conn struct {
 	messageType wsc.MessageType
 }
 
-func (c conn) Receive() ([]byte, error) {
-	_, message, err := c.Read(context.Background())
-	return message, err
+func (c conn) Receive(take func(message []byte) bool) error {
+	return bench.ReceiveAll(func() ([]byte, error) {
+		_, message, err := c.Read(context.Background())
+		return message, err
+	}, take)
 }
 
 func (c conn) Send(payload []byte) error {
