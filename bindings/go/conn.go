@@ -53,19 +53,22 @@ type Conn struct {
 	extensions  string
 
 	// Of the goroutine that reads.
-	batch     []message      // taken from queue
+	batch     inbox          // taken from queue
 	next      int            // the first of batch that was not taken yet
+	slab      []byte         // for what Read returns
 	reader    *messageReader // the last one that Reader returned
 	inMessage bool           // a part of a message was taken, and not yet its end
 	skipPolls int            // how many times to wait without a poll before
+	nextSkip  int            // skipPolls after the next poll that is in vain
 
 	mu       sync.Mutex
-	queue    []message // of which only the last one may lack its end
-	queued   int       // what queue counts against queueLimit
-	received int       // bytes of the message that is coming in, so far
-	largest  int       // bytes of the last one that came in parts
-	paused   bool      // the library does not read
-	waitsFor awaited
+	queue    inbox         // of which only the last one may lack its end
+	queued   int           // what queue counts against queueLimit
+	received int           // bytes of the message that is coming in, so far
+	largest  int           // bytes of the last one that came in parts
+	paused   bool          // the library does not read
+	wants    awaited       // what a goroutine in await, or in a poll before, waits for
+	asleep   bool          // it waits for wake
 	wake     chan struct{} // has room for one
 	head     []byte        // the response head, from the handshake to the end of Dial
 	opened   bool
@@ -113,6 +116,8 @@ func (c *Conn) release() {
 // await waits until what is awaited is there, the connection has an error or ctx is
 // done. The lock is held before and after.
 func (c *Conn) await(ctx context.Context, what awaited) error {
+	c.wants = what
+	defer func() { c.wants = nothing }()
 	for {
 		if c.has(what) {
 			return nil
@@ -120,7 +125,7 @@ func (c *Conn) await(ctx context.Context, what awaited) error {
 		if c.err != nil {
 			return c.err
 		}
-		c.waitsFor = what
+		c.asleep = true
 		// Of a message that is larger than the queue the rest is needed now.
 		c.resume()
 		c.mu.Unlock()
@@ -129,10 +134,10 @@ func (c *Conn) await(ctx context.Context, what awaited) error {
 			c.mu.Lock()
 		case <-ctx.Done():
 			c.mu.Lock()
-			if c.waitsFor == nothing {
+			if !c.asleep {
 				<-c.wake
 			}
-			c.waitsFor = nothing
+			c.asleep = false
 			return ctx.Err()
 		}
 	}
@@ -148,8 +153,8 @@ func (c *Conn) has(what awaited) bool {
 
 // notify wakes the goroutine in await if it has something to do. The lock is held.
 func (c *Conn) notify() {
-	if c.waitsFor != nothing && (c.err != nil || c.has(c.waitsFor)) {
-		c.waitsFor = nothing
+	if c.asleep && (c.err != nil || c.has(c.wants)) {
+		c.asleep = false
 		c.wake <- struct{}{}
 	}
 }
@@ -267,7 +272,7 @@ func (c *Conn) CloseNow() {
 // drop makes calls fail with ErrClosed and drops messages. The lock is held.
 func (c *Conn) drop() {
 	c.closed.Store(true)
-	c.queue = nil
+	c.queue = inbox{}
 	if c.err == nil {
 		c.err = ErrClosed
 	}

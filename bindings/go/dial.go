@@ -100,7 +100,7 @@ func newConn(url string, opts *DialOptions) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{loop: l, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	c := &Conn{loop: l, nextSkip: fewestSkipped, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	err = withString(url, StatusURL, func(url *C.char) C.wsc_status_t {
 		return C.wsc_conn_new(l.native, url, &c.native)
 	})

@@ -13,7 +13,8 @@
 // # Connections
 //
 // [Dial] opens a connection, [Conn.Read] and [Conn.Write] move whole messages,
-// [Conn.Reader] and [Conn.Writer] move them in parts, for messages of any size.
+// [Conn.Reader] and [Conn.Writer] move them in parts, for messages of any size, and
+// [Conn.ReadInto] is Read without an allocation for each message.
 // [Conn.Close] ends the connection with the close handshake and [Conn.CloseNow]
 // without. Every connection that Dial returned has to be ended by one of the two, or
 // by its peer: then Read returns the reason and everything the connection held is
@@ -41,7 +42,8 @@
 //
 // All connections of a process share one loop of the library: one goroutine, which
 // waits in Go's network poller, and one thread, which steps in only while the
-// program does not get to run. No connection has a thread or goroutine of its own,
+// program does not get to run. A reader to whom answers come fast waits in the library
+// itself, a millisecond at most, before it leaves the waiting to that goroutine. No connection has a thread or goroutine of its own,
 // and the library never calls into Go. The loop is made by the first Dial and freed
 // when it had no connection for a while; [CloseIdle] frees it at once.
 //

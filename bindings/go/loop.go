@@ -13,10 +13,10 @@ typedef struct {
     wsc_event_t events[WSCGO_BATCH];
 } wscgo_batch_t;
 
-static wsc_status_t wscgo_poll(wscgo_batch_t *batch)
+static wsc_status_t wscgo_poll(wscgo_batch_t *batch, int32_t timeout_ms)
 {
     batch->count = 0;
-    return wsc_loop_poll(batch->loop, batch->events, WSCGO_BATCH, 0, &batch->count);
+    return wsc_loop_poll(batch->loop, batch->events, WSCGO_BATCH, timeout_ms, &batch->count);
 }
 */
 import "C"
@@ -46,9 +46,9 @@ var shared struct {
 
 // A loop polls one loop of the library and gives its events to the connections.
 //
-// A goroutine of its own waits in Go's poller and polls when there is something.
-// Readers that find nothing poll once themselves before they wait: an answer is often
-// there already, and then no other goroutine has to run.
+// A goroutine of its own waits in Go's poller and polls when there is something. A
+// reader that finds nothing polls itself and waits there for a moment: the answer to
+// what was just sent is often about to come, and then no other goroutine has to run.
 type loop struct {
 	native  *C.wsc_loop_t
 	file    *os.File // a duplicate of the loop's descriptor, for Go's poller
@@ -58,12 +58,12 @@ type loop struct {
 	mu    sync.Mutex
 	conns map[uint64]*Conn
 
-	// polling is held by who polls, until the events are delivered.
-	polling  sync.Mutex
-	freed    bool
-	batch    *C.wscgo_batch_t
-	messages []message
-	slab     []byte
+	// polling is held by who polls, until the events are delivered; missed says that
+	// the loop's goroutine came meanwhile.
+	polling sync.Mutex
+	missed  atomic.Bool
+	freed   bool
+	batch   *C.wscgo_batch_t
 }
 
 // useLoop gives the shared loop to one more connection.
@@ -188,8 +188,12 @@ func (l *loop) run(raw syscall.RawConn) {
 	var failure error
 	err := raw.Read(func(uintptr) bool {
 		for !l.stop.Load() {
-			l.polling.Lock()
-			count, err := l.poll()
+			l.missed.Store(true)
+			if !l.polling.TryLock() {
+				return false // who polls will see it
+			}
+			l.missed.Store(false)
+			count, err := l.poll(0)
 			l.polling.Unlock()
 			if err != nil {
 				failure = err
@@ -211,21 +215,33 @@ func (l *loop) run(raw syscall.RawConn) {
 	}
 }
 
-// tryPoll polls once, unless somebody else does. An error is for run to find.
-func (l *loop) tryPoll() {
-	if !l.polling.TryLock() {
-		return
-	}
-	defer l.polling.Unlock()
-	if !l.freed {
-		l.poll()
+// moment is how long a reader waits in a poll, in ms. Go takes the processor from it
+// earlier if there is other work.
+const moment = 1
+
+// pollFor polls for the reader of a connection, who waits a moment for something to
+// come, unless somebody else polls. An error is for run to find.
+func (l *loop) pollFor(c *Conn) {
+
+	runtime.Gosched() // to those who have something to do
+	timeout := C.int32_t(moment)
+	for l.polling.TryLock() {
+		l.missed.Store(false)
+		if !l.freed && (timeout == 0 || c.waits()) {
+			l.poll(timeout)
+		}
+		l.polling.Unlock()
+		if !l.missed.Load() {
+			return
+		}
+		timeout = 0
 	}
 }
 
 // poll delivers the events there are, up to a batch of them, and tells how many there
 // were. polling is held.
-func (l *loop) poll() (count int, err error) {
-	if err := statusError(C.wscgo_poll(l.batch)); err != nil {
+func (l *loop) poll(timeout C.int32_t) (count int, err error) {
+	if err := statusError(C.wscgo_poll(l.batch, timeout)); err != nil {
 		return 0, err
 	}
 	count = int(l.batch.count)
@@ -289,80 +305,30 @@ func (l *loop) deliver(events []C.wsc_event_t) {
 	}
 }
 
-// deliverTo copies whole messages before it takes the connection's lock, and takes it
-// once for all messages in a row.
+// deliverTo takes the connection's lock once for all messages in a row.
 func (l *loop) deliverTo(c *Conn, events []C.wsc_event_t) {
-	for i := range events {
-		event := &events[i]
-		if event._type != C.WSC_EVENT_MESSAGE {
-			l.handOver(c)
-			c.handle(event)
-			continue
+	for len(events) > 0 {
+		n := 0
+		for n < len(events) && isWhole(&events[n]) {
+			n++
 		}
-		if c.closed.Load() {
-			continue
+		switch {
+		case n > 0:
+			c.push(events[:n])
+		case events[0]._type == C.WSC_EVENT_MESSAGE:
+			n = 1
+			c.pushPart(&events[0])
+		default:
+			n = 1
+			c.handle(&events[0])
 		}
-		if event.part == C.WSC_PART_WHOLE {
-			typ := MessageType(event.message_type)
-			l.messages = append(l.messages, message{typ, true, true, l.copy(events[i:])})
-			continue
-		}
-		l.handOver(c)
-		c.pushPart(event)
+		events = events[n:]
 	}
-	l.handOver(c)
-	l.slab = nil
 }
 
-// handOver gives the copied messages to their connection.
-func (l *loop) handOver(c *Conn) {
-	if len(l.messages) == 0 {
-		return
-	}
-	c.push(l.messages)
-	for i := range l.messages {
-		l.messages[i] = message{}
-	}
-	l.messages = l.messages[:0]
-}
-
-const (
-	// Payloads up to smallPayload share an allocation of at most slabSize, so that
-	// a burst of small messages costs few; one that the user keeps holds no more.
-	smallPayload = 512
-	slabSize     = 4096
-)
-
-// copy copies the payload of the first event, a whole message.
-func (l *loop) copy(events []C.wsc_event_t) []byte {
-	n := int(events[0].len)
-	data := borrowed(&events[0])
-	if n > smallPayload {
-		return append([]byte(nil), data...) // not zeroed first
-	}
-	if l.slab == nil || len(l.slab) < n {
-		l.slab = make([]byte, sizeOfSlab(events))
-	}
-	payload := l.slab[:n:n]
-	l.slab = l.slab[n:]
-	copy(payload, data)
-	return payload
-}
-
-// sizeOfSlab is what the small messages among the events need together.
-func sizeOfSlab(events []C.wsc_event_t) int {
-	size := 0
-	for i := range events {
-		n := int(events[i].len)
-		if events[i]._type != C.WSC_EVENT_MESSAGE || events[i].part != C.WSC_PART_WHOLE || n > smallPayload {
-			continue
-		}
-		if size+n > slabSize {
-			break
-		}
-		size += n
-	}
-	return size
+// isWhole tells whether the event is a message, and not a part of one.
+func isWhole(event *C.wsc_event_t) bool {
+	return event._type == C.WSC_EVENT_MESSAGE && event.part == C.WSC_PART_WHOLE
 }
 
 // borrowed is the data of an event, in the library's memory.

@@ -16,7 +16,63 @@ type message struct {
 	typ    MessageType
 	begins bool
 	ends   bool
+	own    bool // data is an allocation of its own, and not of an inbox
 	data   []byte
+}
+
+// An inbox is messages with the memory of the small ones.
+type inbox struct {
+	messages []message
+	bytes    []byte
+}
+
+// reserve makes room for as many messages, and payloads of n bytes together.
+func (b *inbox) reserve(messages, n int) {
+	if !b.isLarge() && (messages > keptMessages || n > keptBytes) {
+		if room, ok := rooms.Get().(*inbox); ok {
+			room.messages = append(room.messages, b.messages...)
+			*b = *room
+		}
+	}
+	if cap(b.bytes)-len(b.bytes) < n {
+		// The old memory stays with the messages that have theirs in it.
+		b.bytes = make([]byte, 0, n+cap(b.bytes))
+	}
+}
+
+// add copies a whole message. There is room for it.
+func (b *inbox) add(event *C.wsc_event_t) {
+	m := message{typ: MessageType(event.message_type), begins: true, ends: true}
+	data := borrowed(event)
+	if len(data) > largestShared {
+		m.own = true
+		m.data = append([]byte(nil), data...) // not zeroed first
+	} else {
+		start := len(b.bytes)
+		b.bytes = append(b.bytes, data...)
+		m.data = b.bytes[start:]
+	}
+	b.messages = append(b.messages, m)
+}
+
+// empty makes the memory free for other messages.
+func (b *inbox) empty() {
+	b.messages, b.bytes = b.messages[:0], b.bytes[:0]
+}
+
+// isLarge tells whether there is more room than an idle connection keeps.
+func (b *inbox) isLarge() bool {
+	return cap(b.messages) > keptMessages || cap(b.bytes) > keptBytes
+}
+
+// giveBack gives the room of a burst that is over to who needs it next.
+func (b *inbox) giveBack() {
+	if b.isLarge() {
+		room := *b
+		room.empty()
+		*b = inbox{}
+		rooms.Put(&room)
+	}
 }
 
 const (
@@ -27,18 +83,28 @@ const (
 	defaultQueueLimit = 256 << 10
 	// messageCost is what a message counts beside its payload.
 	messageCost = 64
-	// pollsSkipped is how many times a reader waits at once after a poll of its own that
-	// found nothing.
-	pollsSkipped = 8
-	// keptMessages is how many messages' room an idle connection keeps.
+	// After a poll of its own that was in vain a reader does without a few times, which
+	// are more with each that follows.
+	fewestSkipped = 8
+	mostSkipped   = 1024
+	// keptMessages and keptBytes are the room that an idle connection keeps.
 	keptMessages = 16
+	keptBytes    = 512
+	// largestShared is up to which size payloads share the memory of an inbox.
+	largestShared = 4096
+	// Payloads up to smallPayload that Read returns share an allocation of at most
+	// slabSize, so that a burst of small messages costs few; one that the user keeps
+	// holds no more.
+	smallPayload = 512
+	slabSize     = 4096
 )
 
-// rooms are of connections that had many messages to hold, for the next such.
-var rooms sync.Pool // of *[]message
+// rooms are of connections that had much to hold, for the next such.
+var rooms sync.Pool // of *inbox
 
 // Read returns the next message, and waits for it until ctx is done. The bytes are
-// the caller's.
+// the caller's; a program that is through with them before it reads again saves their
+// allocation with ReadInto.
 //
 // When ctx is done it returns its error, and nothing is lost: the message that comes
 // later is for the next Read. When the connection has ended, Read first returns what
@@ -53,7 +119,58 @@ func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
 	if err != nil {
 		return 0, nil, failed("read", err)
 	}
+	if !m.own {
+		m.data = c.copyOut(m.data)
+	}
 	return m.typ, m.data, nil
+}
+
+// ReadInto is Read into memory of the caller's: the message is put into buf, in place of
+// what is there, or into new memory if buf has not the capacity. A program that is
+// through with a message before it asks for the next passes what it got from the last
+// call, and nothing is allocated for each message.
+func (c *Conn) ReadInto(ctx context.Context, buf []byte) (MessageType, []byte, error) {
+	if err := c.skipRest(ctx); err != nil {
+		return 0, nil, failed("read", err)
+	}
+	m, err := c.take(ctx, aMessage)
+	if err != nil {
+		return 0, nil, failed("read", err)
+	}
+	return m.typ, append(buf[:0], m.data...), nil
+}
+
+// copyOut copies a payload, that of the last message taken, out of the batch's memory.
+func (c *Conn) copyOut(data []byte) []byte {
+	n := len(data)
+	if n > smallPayload {
+		return append([]byte(nil), data...)
+	}
+	if c.slab == nil || len(c.slab) < n {
+		c.slab = make([]byte, n+c.smallPayloads(slabSize-n))
+	}
+	payload := c.slab[:n:n]
+	c.slab = c.slab[n:]
+	copy(payload, data)
+	return payload
+}
+
+// smallPayloads is how many bytes the next small messages of the batch have together,
+// as far as they are no more than most.
+func (c *Conn) smallPayloads(most int) int {
+	size := 0
+	for i := range c.batch.messages[c.next:] {
+		m := &c.batch.messages[c.next+i]
+		n := len(m.data)
+		if m.own || n > smallPayload {
+			continue
+		}
+		if size+n > most {
+			break
+		}
+		size += n
+	}
+	return size
 }
 
 // Reader returns a reader of the next message, and waits until ctx is done for its
@@ -70,6 +187,9 @@ func (c *Conn) Reader(ctx context.Context) (MessageType, io.Reader, error) {
 	m, err := c.take(ctx, aPart)
 	if err != nil {
 		return 0, nil, failed("read", err)
+	}
+	if !m.own {
+		m.data = c.copyOut(m.data) // the reader may be used longer than the batch
 	}
 	c.reader = &messageReader{ctx: ctx, conn: c, data: m.data, ends: m.ends}
 	return m.typ, c.reader, nil
@@ -122,13 +242,13 @@ func (c *Conn) take(ctx context.Context, what awaited) (message, error) {
 	if err := ctx.Err(); err != nil {
 		return message{}, err
 	}
-	for c.next == len(c.batch) || c.closed.Load() {
+	for c.next == len(c.batch.messages) || c.closed.Load() {
 		if err := c.fill(ctx, what); err != nil {
 			return message{}, err
 		}
 	}
-	m := c.batch[c.next]
-	c.batch[c.next] = message{}
+	m := c.batch.messages[c.next]
+	c.batch.messages[c.next] = message{}
 	c.next++
 	c.inMessage = !m.ends
 	return m, nil
@@ -136,58 +256,71 @@ func (c *Conn) take(ctx context.Context, what awaited) (message, error) {
 
 // fill takes all that waits and is wanted, so that the lock is not needed for each.
 func (c *Conn) fill(ctx context.Context, what awaited) error {
-	err := c.awaitReceived(ctx, what)
+	c.mu.Lock()
 	defer c.mu.Unlock()
-	used := c.batch[:0]
-	c.batch, c.next = nil, 0
+	c.slab = nil
+	err := c.awaitReceived(ctx, what)
+	used := c.batch
+	used.empty()
+	c.batch, c.next = inbox{}, 0
 	if err != nil {
 		return err
 	}
-	if n := c.available(what); n == len(c.queue) {
-		c.batch, c.queue = c.queue, used
-		c.queued = 0
-	} else {
-		unfinished := c.queue[n]
-		c.queue[n] = message{}
-		c.batch, c.queue = c.queue[:n], append(used, unfinished)
-		c.queued = unfinished.cost()
+	n := c.available(what)
+	rest := c.queue.messages[n:]
+	c.batch, c.queue = c.queue, used
+	c.batch.messages = c.batch.messages[:n]
+	c.queued = 0
+	if len(rest) > 0 { // a message that lacks its end, which has memory of its own
+		c.queue.messages = append(c.queue.messages, rest[0])
+		c.queued = rest[0].cost()
+		rest[0] = message{}
 	}
 	c.resume()
 	return nil
 }
 
-// awaitReceived is await for messages, which looks for them before it waits. Where that
-// is in vain, because answers take longer, the next times do without.
+// awaitReceived is await for messages, which polls for them before it waits. Where that
+// is in vain, because answers take longer, the next times do without. The lock is held
+// before and after.
 func (c *Conn) awaitReceived(ctx context.Context, what awaited) error {
-	c.mu.Lock()
-	if !c.has(what) && c.err == nil {
-		c.giveRoom()
-		if c.skipPolls--; c.skipPolls < 0 {
-			c.mu.Unlock()
-			c.loop.tryPoll()
-			c.mu.Lock()
-			if !c.has(what) {
-				c.skipPolls = pollsSkipped
+	if c.has(what) || c.err != nil {
+		return c.await(ctx, what)
+	}
+	c.batch.giveBack()
+	if len(c.queue.messages) == 0 {
+		c.queue.giveBack()
+	}
+	if c.skipPolls--; c.skipPolls < 0 {
+		c.wants = what
+		c.resume()
+		c.mu.Unlock()
+		c.loop.pollFor(c)
+		c.mu.Lock()
+		if c.has(what) {
+			c.nextSkip = fewestSkipped
+		} else {
+			c.skipPolls = c.nextSkip
+			if c.nextSkip < mostSkipped {
+				c.nextSkip *= 2
 			}
 		}
 	}
 	return c.await(ctx, what)
 }
 
-// giveRoom gives back the room of a burst that is over.
-func (c *Conn) giveRoom() {
-	if cap(c.batch) > keptMessages {
-		room := c.batch[:0]
-		c.batch, c.next = nil, 0
-		rooms.Put(&room)
-	}
+// waits tells whether what the goroutine that reads waits for has still not come.
+func (c *Conn) waits() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.has(c.wants) && c.err == nil
 }
 
 // available is how many of the queue may be taken: all but a message that lacks its
 // end, which is taken alone and only by who wants parts. The lock is held.
 func (c *Conn) available(what awaited) int {
-	n := len(c.queue)
-	if n > 0 && !c.queue[n-1].ends && (n > 1 || what == aMessage) {
+	n := len(c.queue.messages)
+	if n > 0 && !c.queue.messages[n-1].ends && (n > 1 || what == aMessage) {
 		n--
 	}
 	return n
@@ -215,21 +348,24 @@ func (c *Conn) SetReadLimit(bytes int64) {
 }
 
 // push takes whole messages from the loop.
-func (c *Conn) push(messages []message) {
+func (c *Conn) push(events []C.wsc_event_t) {
+	small := 0
+	for i := range events {
+		n := int(events[i].len)
+		if n <= largestShared {
+			small += n
+		}
+	}
 	c.mu.Lock()
 	if c.closed.Load() {
 		c.mu.Unlock()
 		return
 	}
-	for i := range messages {
-		c.queued += messages[i].cost()
+	c.queue.reserve(len(events), small)
+	for i := range events {
+		c.queue.add(&events[i])
+		c.queued += int(events[i].len) + messageCost
 	}
-	if len(messages) > keptMessages && cap(c.queue) == 0 {
-		if room, ok := rooms.Get().(*[]message); ok {
-			c.queue = *room
-		}
-	}
-	c.queue = append(c.queue, messages...)
 	c.pushed()
 }
 
@@ -247,8 +383,8 @@ func (c *Conn) pushPart(event *C.wsc_event_t) {
 		c.received = 0
 	}
 	c.received += len(data)
-	if last := len(c.queue) - 1; last >= 0 && !c.queue[last].ends {
-		m := &c.queue[last]
+	if last := len(c.queue.messages) - 1; last >= 0 && !c.queue.messages[last].ends {
+		m := &c.queue.messages[last]
 		m.data = append(c.room(m.data, len(data)), data...)
 		m.ends = ends
 		if ends && cap(m.data) > 2*len(m.data) {
@@ -256,8 +392,8 @@ func (c *Conn) pushPart(event *C.wsc_event_t) {
 		}
 		c.queued += len(data)
 	} else {
-		m := message{MessageType(event.message_type), begins, ends, append([]byte(nil), data...)}
-		c.queue = append(c.queue, m)
+		m := message{MessageType(event.message_type), begins, ends, true, append([]byte(nil), data...)}
+		c.queue.messages = append(c.queue.messages, m)
 		c.queued += m.cost()
 	}
 	if ends {
@@ -280,7 +416,7 @@ func (c *Conn) room(data []byte, n int) []byte {
 
 // pushed ends a push, and releases the lock.
 func (c *Conn) pushed() {
-	if c.queued >= c.queueLimit && !c.paused && !c.over && c.waitsFor != aMessage {
+	if c.queued >= c.queueLimit && !c.paused && !c.over && c.wants != aMessage {
 		c.paused = true
 		C.wsc_conn_pause_recv(c.native)
 	}

@@ -126,6 +126,64 @@ func TestReaderIsLeft(t *testing.T) {
 	}
 }
 
+// What Read returned stays as it is, and ReadInto takes the memory it is given, whatever
+// size the messages have and whether they come whole.
+func TestReadInto(t *testing.T) {
+	var sent []string
+	var burst []byte
+	for i := 0; i < 300; i++ {
+		sent = append(sent, strings.Repeat(string(rune('a'+i%26)), i*i%7000))
+		if i%10 == 9 {
+			half := len(sent[i]) / 2
+			burst = append(burst, frame(false, opText, []byte(sent[i][:half]))...)
+			burst = append(burst, frame(true, opContinuation, []byte(sent[i][half:]))...)
+		} else {
+			burst = append(burst, frame(true, opText, []byte(sent[i]))...)
+		}
+	}
+	c := dial(t, serveOpen(t, steps(burst, burst)), nil)
+	buf := make([]byte, 0, 7000)
+	var kept []string
+	var keptBytes [][]byte
+	for round := 0; round < 2; round++ {
+		for i, want := range sent {
+			if i%3 == 0 {
+				_, data, err := c.Read(testContext(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				kept, keptBytes = append(kept, want), append(keptBytes, data)
+				continue
+			}
+			_, data, err := c.ReadInto(testContext(t), buf)
+			if err != nil || string(data) != want {
+				t.Fatalf("message %d: %d bytes, %v", i, len(data), err)
+			}
+			if len(data) > 0 && &data[0] != &buf[:1][0] {
+				t.Fatalf("message %d is not in the memory that was given", i)
+			}
+		}
+		write(t, c, "go on")
+	}
+	for i, want := range kept {
+		if string(keptBytes[i]) != want {
+			t.Errorf("message %d has changed", i)
+		}
+	}
+	if _, data, err := c.ReadInto(shortContext(t), buf); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %q %v", data, err)
+	}
+}
+
+// Without memory that suffices ReadInto makes some.
+func TestReadIntoGrows(t *testing.T) {
+	c := dial(t, serveOpen(t, steps(frame(true, opText, []byte("hello")))), nil)
+	_, data, err := c.ReadInto(testContext(t), make([]byte, 2))
+	if err != nil || string(data) != "hello" {
+		t.Errorf("got %q %v", data, err)
+	}
+}
+
 // A context that is done in the middle of a message loses nothing of it for Read, and
 // leaves the connection usable for Reader.
 func TestContextEndsWithinMessage(t *testing.T) {
