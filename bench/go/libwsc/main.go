@@ -14,9 +14,10 @@ type conn struct {
 }
 
 func (c conn) Receive(take func(message []byte) bool) error {
-	return bench.ReceiveAll(func() ([]byte, error) {
-		_, message, err := c.Read(context.Background())
-		return message, err
+	var buffer []byte
+	return bench.ReceiveAll(func() (message []byte, err error) {
+		_, buffer, err = c.ReadInto(context.Background(), buffer)
+		return buffer, err
 	}, take)
 }
 
