@@ -42,8 +42,9 @@
 //
 // All connections of a process share one loop of the library: one goroutine, which
 // waits in Go's network poller, and one thread, which steps in only while the
-// program does not get to run. A reader to whom answers come fast waits in the library
-// itself, a millisecond at most, before it leaves the waiting to that goroutine. No connection has a thread or goroutine of its own,
+// program does not get to run. With few connections a reader to whom answers come
+// fast waits in the library itself, a millisecond at most, before it leaves the
+// waiting to that goroutine. No connection has a thread or goroutine of its own,
 // and the library never calls into Go. The loop is made by the first Dial and freed
 // when it had no connection for a while; [CloseIdle] frees it at once.
 //

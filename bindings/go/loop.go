@@ -64,6 +64,8 @@ type loop struct {
 	missed  atomic.Bool
 	freed   bool
 	batch   *C.wscgo_batch_t
+
+	users atomic.Int32 // the size of conns
 }
 
 // useLoop gives the shared loop to one more connection.
@@ -215,26 +217,36 @@ func (l *loop) run(raw syscall.RawConn) {
 	}
 }
 
-// moment is how long a reader waits in a poll, in ms. Go takes the processor from it
-// earlier if there is other work.
-const moment = 1
+const (
+	// moment is how long a reader waits in a poll, in ms. Go takes the processor from
+	// it earlier if there is other work.
+	moment = 1
+	// fewUsers is up to how many connections readers wait in polls; with more each
+	// answer would be fetched alone.
+	fewUsers = 16
+)
 
-// pollFor polls for the reader of a connection, who waits a moment for something to
-// come, unless somebody else polls. An error is for run to find.
-func (l *loop) pollFor(c *Conn) {
-
-	runtime.Gosched() // to those who have something to do
-	timeout := C.int32_t(moment)
-	for l.polling.TryLock() {
+// pollFor polls for the reader of a connection, unless somebody else polls, and where
+// wait is set waits a moment for something to come. An error is for run to find.
+func (l *loop) pollFor(c *Conn, wait bool) {
+	timeout := C.int32_t(0)
+	if wait {
+		runtime.Gosched() // to those who have something to do
+		timeout = moment
+	}
+	for first := true; l.polling.TryLock(); first = false {
 		l.missed.Store(false)
-		if !l.freed && (timeout == 0 || c.waits()) {
+		switch {
+		case l.freed:
+		case !first:
+			l.poll(0)
+		case c.waits():
 			l.poll(timeout)
 		}
 		l.polling.Unlock()
 		if !l.missed.Load() {
 			return
 		}
-		timeout = 0
 	}
 }
 
@@ -273,6 +285,7 @@ func (l *loop) start(c *Conn) error {
 		return &Error{Status: StatusState}
 	}
 	l.conns[c.id] = c
+	l.users.Store(int32(len(l.conns)))
 	l.mu.Unlock()
 	return statusError(C.wsc_conn_connect(c.native))
 }
@@ -281,6 +294,7 @@ func (l *loop) start(c *Conn) error {
 func (l *loop) forget(c *Conn) {
 	l.mu.Lock()
 	delete(l.conns, c.id)
+	l.users.Store(int32(len(l.conns)))
 	l.mu.Unlock()
 	l.leave()
 }

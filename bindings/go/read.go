@@ -83,8 +83,8 @@ const (
 	defaultQueueLimit = 256 << 10
 	// messageCost is what a message counts beside its payload.
 	messageCost = 64
-	// After a poll of its own that was in vain a reader does without a few times, which
-	// are more with each that follows.
+	// After a poll of its own that was in vain a reader does without a few times; where
+	// it waited in the poll they are more with each that follows.
 	fewestSkipped = 8
 	mostSkipped   = 1024
 	// keptMessages and keptBytes are the room that an idle connection keeps.
@@ -295,15 +295,17 @@ func (c *Conn) awaitReceived(ctx context.Context, what awaited) error {
 		c.wants = what
 		c.resume()
 		c.mu.Unlock()
-		c.loop.pollFor(c)
+		wait := c.loop.users.Load() <= fewUsers
+		c.loop.pollFor(c, wait)
 		c.mu.Lock()
-		if c.has(what) {
+		switch {
+		case c.has(what) || !wait:
 			c.nextSkip = fewestSkipped
-		} else {
+		case c.nextSkip < mostSkipped:
+			c.nextSkip *= 2
+		}
+		if !c.has(what) {
 			c.skipPolls = c.nextSkip
-			if c.nextSkip < mostSkipped {
-				c.nextSkip *= 2
-			}
 		}
 	}
 	return c.await(ctx, what)
