@@ -37,7 +37,7 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 	bench bench-quick bench-curves bench-micro bench-deflate bench-setup setup-bench \
 	setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb \
 	setup-interop \
-	test-format test-lint test-rust test-install test-cinstall test-packages test-deb test-abi \
+	test-format test-lint test-rust test-fuzz test-install test-cinstall test-packages test-deb test-abi \
 	test-demo test-php test-go test-python faults load fuzz asan deny valgrind soak
 
 # Without the Rust library, beside which cargo leaves link-time optimisation out.
@@ -112,12 +112,13 @@ abi-check: setup-build setup-abi ## compare the C ABI with the last release's
 	scripts/abi-check
 
 test: ## run every check and every test
-	@scripts/test test-format test-lint test-rust test-install test-cinstall test-packages test-deb \
+	@scripts/test test-format test-lint test-rust test-fuzz test-install test-cinstall test-packages test-deb \
 		test-abi test-demo test-php test-go test-python
 
 test-format: setup-build setup-test
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path bench/Cargo.toml
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 
 test-lint: setup-build setup-test
 	$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -131,6 +132,10 @@ test-lint: setup-build setup-test
 
 test-rust: setup-build setup-test ## Rust tests; header, symbols, C and C++ programs are among them
 	WSC_VALGRIND=1 $(CARGO) test --locked --no-fail-fast
+
+test-fuzz: setup-build ## the fuzz targets over their corpora, without a fuzzer
+	$(CARGO) test --locked --no-default-features --manifest-path fuzz/Cargo.toml \
+		--target-dir $(TARGET)/fuzz
 
 # Not part of `test`, which needs no network.
 test-interop: setup-build setup-interop ## compression against python websockets, node ws and nginx

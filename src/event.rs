@@ -254,7 +254,7 @@ impl Event {
 
     /// Calls `tell` with each of the events that this is for its user, until it asks to
     /// stop; tells how many calls that were.
-    pub(crate) fn tell(
+    pub fn tell(
         &self,
         mut tell: impl FnMut(EventRef<'_>) -> ControlFlow<()>,
     ) -> (usize, ControlFlow<()>) {

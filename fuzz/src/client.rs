@@ -1,0 +1,215 @@
+//! What the fuzz targets share: a client on a loop that lives as long as the
+//! process, and the server's end of its connection in the same thread.
+
+use std::cell::RefCell;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wsc::connection::Connection;
+use wsc::event::{Event, EventKind};
+use wsc::event_loop::{Callbacks, Loop};
+
+/// Nothing here waits for anything, so that an attempt which takes more turns hangs.
+/// Time would not tell: a fuzzer may be stopped, or run on a busy machine.
+const MAX_TURNS: usize = 2_000_000;
+
+thread_local! {
+    static LOOP: Arc<Loop> = {
+        let event_loop = Loop::new(Callbacks::OnDispatch).unwrap();
+        // The input decides what happens, not which thread is faster.
+        event_loop.set_standby_grace(None).unwrap();
+        event_loop
+    };
+    static EVENTS: RefCell<Vec<Event>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The other end of a client's socket: a socket pair, or TCP.
+pub trait Stream: Read + Write {
+    fn end_output(&self);
+}
+
+impl Stream for UnixStream {
+    fn end_output(&self) {
+        let _gone = self.shutdown(std::net::Shutdown::Write);
+    }
+}
+
+impl Stream for std::net::TcpStream {
+    fn end_output(&self) {
+        let _gone = self.shutdown(std::net::Shutdown::Write);
+    }
+}
+
+/// A connection and what it told. Freed when it goes out of scope.
+pub struct Client {
+    pub connection: Arc<Connection>,
+    pub events: Vec<Event>,
+    turns: usize,
+}
+
+impl Client {
+    /// Not connected yet.
+    pub fn new(url: &str) -> Client {
+        let connection = Connection::new(&LOOP.with(Arc::clone), url).unwrap();
+        // The input decides, not the time it takes.
+        connection.set_connect_timeout(None).unwrap();
+        connection.set_handshake_timeout(None).unwrap();
+        connection.set_close_timeout(None).unwrap();
+        connection.set_ping_interval(None).unwrap();
+        Client {
+            connection,
+            events: Vec::new(),
+            turns: 0,
+        }
+    }
+
+    /// Begins an attempt over a socket pair; returns the server's end.
+    pub fn connect(&self) -> UnixStream {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        self.connection.set_socket(OwnedFd::from(ours)).unwrap();
+        self.connection.connect().unwrap();
+        theirs
+    }
+
+    /// One turn; the events are kept and must come in the promised order.
+    pub fn turn(&mut self) {
+        self.turns += 1;
+        assert!(self.turns < MAX_TURNS, "the attempt does not go on");
+        LOOP.with(|event_loop| {
+            let events = &mut self.events;
+            event_loop
+                .poll(256, Some(Duration::ZERO), &mut |event| {
+                    let event = event.to_event();
+                    check_order(events.last(), &event);
+                    events.push(event);
+                })
+                .unwrap();
+        });
+    }
+
+    pub fn is_closed(&self) -> bool {
+        matches!(
+            self.events.last(),
+            Some(Event {
+                kind: EventKind::Close { .. },
+                ..
+            })
+        )
+    }
+
+    pub fn is_open(&self) -> bool {
+        let handshake = |event: &Event| matches!(event.kind, EventKind::Handshake { .. });
+        self.events.iter().any(handshake) && !self.is_closed()
+    }
+
+    /// Reads the request that the client writes.
+    pub fn request(&mut self, peer: &mut impl Stream) -> Vec<u8> {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") && !self.is_closed() {
+            self.turn();
+            drain(peer, &mut request);
+        }
+        request
+    }
+
+    /// Writes `bytes` in pieces of the sizes that `sizes` tells, with a turn after each.
+    pub fn feed(&mut self, peer: &mut impl Stream, bytes: &[u8], mut sizes: impl FnMut() -> usize) {
+        let mut left = bytes;
+        while !left.is_empty() && !self.is_closed() {
+            let size = sizes().clamp(1, left.len());
+            match peer.write(&left[..size]) {
+                Ok(count) => left = &left[count..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => break, // the client has gone
+            }
+            self.turn();
+            drain(peer, &mut Vec::new());
+        }
+    }
+
+    /// Ends the server's output and waits for the close.
+    pub fn end(&mut self, peer: &mut impl Stream) {
+        peer.end_output();
+        while !self.is_closed() {
+            self.turn();
+            drain(peer, &mut Vec::new());
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.connection.free();
+        // The reactor drops what is freed in its next turn.
+        LOOP.with(|event_loop| event_loop.poll(1, Some(Duration::ZERO), &mut |_| {}))
+            .unwrap();
+    }
+}
+
+/// Takes what there is to read.
+fn drain(peer: &mut impl Stream, into: &mut Vec<u8>) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = peer.read(&mut buffer) {
+        into.extend_from_slice(&buffer[..count]);
+    }
+}
+
+/// How far an attempt has come with this event.
+fn rank(event: &Event) -> u8 {
+    match event.kind {
+        EventKind::Connect => 1,
+        EventKind::Handshake { .. } => 2,
+        EventKind::Error { .. } => 4,
+        EventKind::Close { .. } => 5,
+        _ => 3,
+    }
+}
+
+/// CONNECT, HANDSHAKE, what is received, ERROR, CLOSE; all but the third once.
+fn check_order(before: Option<&Event>, event: &Event) {
+    let Some(before) = before else { return };
+    let (old, new) = (rank(before), rank(event));
+    assert!(
+        old < new || (old, new) == (3, 3),
+        "{event:?} after {before:?}"
+    );
+    assert!(new != 3 || old >= 2, "{event:?} before the handshake");
+}
+
+/// The answer that accepts `request`, with further header lines.
+pub fn accepting(request: &[u8], lines: &str) -> Vec<u8> {
+    let accept = accept_key(request).expect("the request has a key");
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{lines}\r\n"
+    )
+    .into_bytes()
+}
+
+pub fn accept_key(request: &[u8]) -> Option<String> {
+    let request = std::str::from_utf8(request).ok()?;
+    let key = request
+        .lines()
+        .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))?;
+    Some(tungstenite::handshake::derive_accept_key(key.as_bytes()))
+}
+
+/// Sizes that a seed decides: single bytes, small pieces, and all at once.
+pub fn sizes(seed: u8) -> impl FnMut() -> usize {
+    let mut state = u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        match state % 4 {
+            0 => 1,
+            1 => (state >> 8) as usize % 8 + 1,
+            2 => (state >> 8) as usize % 300 + 1,
+            _ => usize::MAX,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The inputs in `corpus/`, each a seed of the fuzzer or one that found a fault,
+//! without the fuzzer: any toolchain can run them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use libwsc_fuzz::{calls, proxy, reader, session, settings, upgrade};
+
+#[test]
+fn calls_corpus() {
+    replay("calls", calls::run);
+}
+
+#[test]
+fn proxy_corpus() {
+    replay("proxy", proxy::run);
+}
+
+#[test]
+fn reader_corpus() {
+    replay("reader", reader::run);
+}
+
+#[test]
+fn session_corpus() {
+    replay("session", session::run);
+}
+
+#[test]
+fn settings_corpus() {
+    replay("settings", settings::run);
+}
+
+#[test]
+fn upgrade_corpus() {
+    replay("upgrade", upgrade::run);
+}
+
+/// Every target has a corpus, and every corpus a test here.
+#[test]
+fn every_target_is_run() {
+    let tests = include_str!("corpus.rs");
+    for target in files("fuzz_targets") {
+        let name = target.file_stem().unwrap().to_str().unwrap();
+        let call = format!("replay(\"{name}\", {name}::run)");
+        assert!(tests.contains(&call), "{name} is not run");
+    }
+}
+
+fn replay(target: &str, run: fn(&[u8])) {
+    for file in files(&format!("corpus/{target}")) {
+        println!("{}", file.display()); // shown if it fails
+        run(&fs::read(&file).unwrap());
+    }
+}
+
+fn files(directory: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    let entries = fs::read_dir(&directory).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "{} is empty", directory.display());
+    files
+}
