@@ -538,7 +538,7 @@ impl Session {
     /// Until when the peer must have sent anything at all.
     fn idle_until(&self, config: &Config) -> Option<Instant> {
         let timeout = config.idle_timeout.filter(|_| self.is_open())?;
-        Some(self.heartbeat.received + timeout)
+        expiry(self.heartbeat.received, Some(timeout))
     }
 
     /// Sends the ping that is due. While the application holds the reading,
