@@ -893,9 +893,11 @@ typedef struct {
      */
     int32_t by_peer;
     /**
-     * 0.
+     * Of `wsc_loop_poll`, in the first of several MESSAGE events in a row that are whole
+     * messages of one connection, attempt and `message_type`: how many they are, this one
+     * counted. Else 0. For callers to whom looking at an event costs something.
      */
-    int32_t reserved0;
+    int32_t run;
     /**
      * 0.
      */
