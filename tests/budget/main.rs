@@ -30,7 +30,7 @@ const ROUND_TRIP: [&str; 3] = ["epoll_wait", "recvfrom", "sendto"];
 
 #[test]
 fn instructions_of_a_received_message() {
-    check_instructions("receive", 600.0);
+    check_instructions("receive", 480.0);
 }
 
 #[test]
