@@ -1,5 +1,6 @@
 //! What the loop tells the user.
 
+use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
 
 pub use bytes::Bytes;
@@ -67,40 +68,52 @@ pub enum EventKind {
 #[derive(Debug, Clone)]
 pub struct Run {
     block: Bytes,
-    places: Vec<Place>,
+    /// Messages are taken from the front one by one, too, which moves no others.
+    places: VecDeque<Place>,
     /// The length of all messages.
     bytes: usize,
 }
 
 /// Where in its block a message is.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+pub(crate) struct Place {
     start: u32,
     len: u32,
     kind: MessageType,
 }
 
-impl Run {
-    /// Of messages that lie in `block`, with room for some.
-    pub(crate) fn new(block: Bytes, room: usize) -> Run {
-        Run {
-            block,
-            places: Vec::with_capacity(room),
-            bytes: 0,
+impl Place {
+    /// Within what is read at once, whose offsets fit.
+    pub(crate) fn new(kind: MessageType, start: usize, len: usize) -> Place {
+        Place {
+            start: start as u32,
+            len: len as u32,
+            kind,
         }
     }
 
-    /// Adds the message at `range` of the block; false if it does not lie in it.
-    pub(crate) fn push(&mut self, kind: MessageType, range: Range<usize>) -> bool {
-        let (Ok(start), Ok(len)) = (u32::try_from(range.start), u32::try_from(range.len())) else {
-            return false;
-        };
-        if range.end > self.block.len() {
-            return false;
+    pub(crate) fn kind(&self) -> MessageType {
+        self.kind
+    }
+
+    pub(crate) fn end(&self) -> usize {
+        self.range().end
+    }
+
+    fn range(&self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.len as usize
+    }
+}
+
+impl Run {
+    /// Of messages that lie in `block`.
+    pub(crate) fn new(block: Bytes, places: Vec<Place>) -> Run {
+        Run {
+            bytes: length(&places),
+            places: places.into(),
+            block,
         }
-        self.places.push(Place { start, len, kind });
-        self.bytes += range.len();
-        true
     }
 
     pub fn len(&self) -> usize {
@@ -112,23 +125,27 @@ impl Run {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (MessageType, &[u8])> {
-        self.places.iter().map(|place| {
-            let start = place.start as usize;
-            (place.kind, &self.block[start..start + place.len as usize])
-        })
+        let message = |place: &Place| (place.kind, &self.block[place.range()]);
+        self.places.iter().map(message)
+    }
+
+    /// About how many bytes are held.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.block.len() + self.places.capacity() * size_of::<Place>()
     }
 
     /// Takes the first `count` messages away.
     fn split_to(&mut self, count: usize) -> Run {
         let places: Vec<Place> = self.places.drain(..count).collect();
-        let bytes = places.iter().map(|place| place.len as usize).sum();
-        self.bytes -= bytes;
-        Run {
-            block: self.block.clone(),
-            places,
-            bytes,
-        }
+        let taken = Run::new(self.block.clone(), places);
+        self.bytes -= taken.bytes;
+        taken
     }
+}
+
+fn length(places: &[Place]) -> usize {
+    places.iter().map(|place| place.len as usize).sum()
 }
 
 /// An event as its user is told of it.
@@ -312,11 +329,12 @@ impl EventKind {
     fn data(&self) -> &[u8] {
         match self {
             EventKind::Message { data, .. } | EventKind::Ping(data) | EventKind::Pong(data) => data,
-            EventKind::Messages(run) => &run.block,
             EventKind::Handshake { head, .. } => head,
             EventKind::Error { text, .. } => text.as_bytes(),
             EventKind::Close { reason, .. } => reason.as_bytes(),
-            EventKind::Connect
+            // Each message has its own.
+            EventKind::Messages(_)
+            | EventKind::Connect
             | EventKind::BufferFull
             | EventKind::BufferDrain
             | EventKind::Reconnect => &[],

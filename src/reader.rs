@@ -13,7 +13,7 @@ use crate::assembly::Assembly;
 use crate::config::{Config, MAX_CONTROL_PAYLOAD, is_wire_close_code};
 use crate::deflate::Agreement;
 use crate::error::{Failure, Status};
-use crate::event::{EventKind, MessageType, Part, Run};
+use crate::event::{EventKind, MessageType, Part, Place, Run};
 
 /// The largest header of a frame: two bytes, eight of length, four of mask.
 const MAX_HEADER: usize = 14;
@@ -235,7 +235,7 @@ impl Reader {
     fn read_frames<'a>(
         &mut self,
         mut input: &'a [u8],
-        taker: &mut Gather<'_, impl Taker>,
+        taker: &mut Gather<'a, '_, impl Taker>,
     ) -> Result<&'a [u8], Failure> {
         loop {
             match self.state {
@@ -283,10 +283,10 @@ impl Reader {
     }
 
     /// Completes and judges the next header.
-    fn header(
+    fn header<'a>(
         &mut self,
-        input: &mut &[u8],
-        taker: &mut Gather<'_, impl Taker>,
+        input: &mut &'a [u8],
+        taker: &mut Gather<'a, '_, impl Taker>,
     ) -> Result<(), Failure> {
         let had = self.head_len;
         let frame = if had == 0 {
@@ -366,12 +366,12 @@ impl Reader {
     }
 
     /// Hands out a message that is one frame and has arrived.
-    fn whole(
+    fn whole<'a>(
         &mut self,
         opcode: u8,
         length: usize,
-        input: &mut &[u8],
-        taker: &mut Gather<'_, impl Taker>,
+        input: &mut &'a [u8],
+        taker: &mut Gather<'a, '_, impl Taker>,
     ) -> Result<(), Failure> {
         let kind = message_type(opcode == TEXT);
         if kind == MessageType::Text && std::str::from_utf8(&input[..length]).is_err() {
@@ -414,7 +414,7 @@ impl Reader {
         input: &mut &[u8],
         left: u64,
         fin: bool,
-        taker: &mut Gather<'_, impl Taker>,
+        taker: &mut Gather<'_, '_, impl Taker>,
     ) -> Result<bool, Failure> {
         let count = left.min(input.len() as u64) as usize;
         if self.grant == 0 || (count == 0 && left > 0 && !self.assembly.has_output()) {
@@ -449,7 +449,7 @@ impl Reader {
         input: &mut &[u8],
         opcode: u8,
         missing: usize,
-        taker: &mut Gather<'_, impl Taker>,
+        taker: &mut Gather<'_, '_, impl Taker>,
     ) -> Result<(), Failure> {
         let (more, rest) = input.split_at(missing.min(input.len()));
         self.control.extend_from_slice(more);
@@ -484,25 +484,25 @@ fn message_type(is_text: bool) -> MessageType {
 
 /// Gathers small messages on their way to the taker: those that lie together are copied
 /// together, and handed out as one run.
-struct Gather<'t, T> {
+struct Gather<'i, 't, T> {
     taker: &'t mut T,
-    open: Option<OpenRun>,
+    /// The input from the first message on that was not handed out.
+    input: &'i [u8],
+    places: Vec<Place>,
 }
 
-struct OpenRun {
-    run: Run,
-    /// How much of the input was left where the run's copy of it begins.
-    left: usize,
-}
-
-impl<'t, T: Taker> Gather<'t, T> {
+impl<'i, 't, T: Taker> Gather<'i, 't, T> {
     /// How much is copied together: what a message that is kept for long can hold in memory.
     const BLOCK: usize = 16 << 10;
     /// The largest message that shares.
     const SHARED: usize = 2 << 10;
 
     fn new(taker: &'t mut T) -> Self {
-        Gather { taker, open: None }
+        Gather {
+            taker,
+            input: &[],
+            places: Vec::new(),
+        }
     }
 
     /// Hands out `kind`, after what was gathered.
@@ -512,34 +512,45 @@ impl<'t, T: Taker> Gather<'t, T> {
     }
 
     /// Hands out the message that is the first `length` bytes of the input, now or later.
-    fn message(&mut self, kind: MessageType, input: &[u8], length: usize) {
-        let left = input.len();
-        if let Some(OpenRun { run, left: begin }) = &mut self.open {
-            let start = *begin - left;
-            if run.push(kind, start..start + length) {
-                return;
-            }
+    fn message(&mut self, kind: MessageType, input: &'i [u8], length: usize) {
+        if length > Self::SHARED {
+            return self.take(whole_message(kind, &input[..length]));
         }
-        if length > Self::SHARED || length == left {
-            return self.take(EventKind::Message {
-                kind,
-                part: Part::Whole,
-                data: Bytes::copy_from_slice(&input[..length]),
-            });
+        if self.places.is_empty() || self.start_of(input) + length > Self::BLOCK {
+            self.finish();
+            self.input = input;
         }
-        self.finish();
-        let block = Bytes::copy_from_slice(&input[..left.min(Self::BLOCK)]);
-        let room = block.len() / (length + 2) + 1;
-        let mut run = Run::new(block, room);
-        run.push(kind, 0..length);
-        self.open = Some(OpenRun { run, left });
+        let start = self.start_of(input);
+        self.places.push(Place::new(kind, start, length));
+    }
+
+    /// Where that rest of the input begins in what is gathered.
+    fn start_of(&self, rest: &[u8]) -> usize {
+        self.input.len() - rest.len()
     }
 
     /// Hands out what was gathered.
     fn finish(&mut self) {
-        if let Some(open) = self.open.take() {
-            self.taker.take(EventKind::Messages(open.run));
-        }
+        let Some(last) = self.places.last() else {
+            return;
+        };
+        let block = &self.input[..last.end()];
+        self.taker.take(match self.places.len() {
+            1 => whole_message(last.kind(), block),
+            _ => {
+                let places = std::mem::take(&mut self.places);
+                EventKind::Messages(Run::new(Bytes::copy_from_slice(block), places))
+            }
+        });
+        self.places.clear();
+    }
+}
+
+fn whole_message(kind: MessageType, data: &[u8]) -> EventKind {
+    EventKind::Message {
+        kind,
+        part: Part::Whole,
+        data: Bytes::copy_from_slice(data),
     }
 }
 
@@ -547,7 +558,7 @@ impl<'t, T: Taker> Gather<'t, T> {
 mod tests {
     use super::*;
     use crate::deflate::Deflater;
-    use crate::event::Part;
+    use crate::event::{Event, Part};
 
     const LIMIT: usize = 1 << 20;
     const FRAGMENTS: usize = 1000;
@@ -619,6 +630,43 @@ mod tests {
             assert!(reader.rest.is_empty());
         }
         None
+    }
+
+    /// What a queue holds for events, beside what the events count against its limit.
+    fn held_and_counted(wire: &[u8]) -> (usize, usize) {
+        let (mut held, mut counted) = (0, 0);
+        let mut reader = reader(|_| {}, None);
+        reader
+            .receive(wire, &mut |event: EventKind| {
+                counted += event.cost();
+                held += size_of::<Event>();
+                held += match event {
+                    EventKind::Messages(run) => run.memory(),
+                    EventKind::Message { data, .. } => data.len(),
+                    _ => 0,
+                };
+            })
+            .unwrap();
+        (held, counted)
+    }
+
+    #[test]
+    fn what_is_held_for_events_is_no_more_than_they_count() {
+        let [empty, small, large] = [0, 64, 3000].map(|len| frame(FIN_BINARY, &vec![b'x'; len]));
+        for wire in [
+            empty.repeat(30_000),
+            small.repeat(2000),
+            [&empty[..], &large].concat().repeat(40),
+            [&small[..], &large].concat().repeat(40),
+            [&empty[..], &small].concat().repeat(1500),
+            [&empty[..], &frame(FIN | PING, b"")].concat().repeat(2000),
+        ] {
+            let (held, counted) = held_and_counted(&wire);
+            assert!(
+                held <= counted,
+                "{held} bytes are held and {counted} counted"
+            );
+        }
     }
 
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
