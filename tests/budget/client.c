@@ -2,8 +2,11 @@
  * The hot paths, with nothing of the host's own around them: a fixed number of
  * messages of 64 bytes, done in the way and the kind that the arguments name.
  *
- *     client poll|thread receive|send|echo URL COUNT
+ *     client poll|host|thread receive|send|echo URL COUNT
+ *
+ * A `host` waits for the descriptor itself, as one with a loop of its own does.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +17,7 @@ enum { SIZE = 64, BATCH = 64 };
 static wsc_loop_t *loop;
 static wsc_conn_t *ws;
 static const char *kind;
+static struct pollfd watched = {-1, POLLIN, 0};
 static long count, done;
 static int open_now, drained, finished;
 
@@ -68,7 +72,9 @@ static void poll_until(const int *flag)
     static wsc_event_t events[BATCH];
     size_t i, n;
     while (!*flag) {
-        check(wsc_loop_poll(loop, events, BATCH, WSC_FOREVER, &n), "poll");
+        if (watched.fd != -1)
+            poll(&watched, 1, -1);
+        check(wsc_loop_poll(loop, events, BATCH, watched.fd != -1 ? 0 : WSC_FOREVER, &n), "poll");
         for (i = 0; i < n; i++)
             handle(&events[i]);
     }
@@ -97,6 +103,8 @@ int main(int argc, char **argv)
     kind = argv[2];
     count = atol(argv[4]);
     check(wsc_loop_new(on_thread ? WSC_CALLBACKS_ON_THREAD : WSC_CALLBACKS_ON_DISPATCH, &loop), "loop");
+    if (strcmp(argv[1], "host") == 0)
+        watched.fd = wsc_loop_fd(loop);
     check(wsc_conn_new(loop, argv[3], &ws), "connection");
     check(wsc_conn_on_handshake(ws, on_event, NULL), "on_handshake");
     check(wsc_conn_on_message(ws, on_event, NULL), "on_message");
