@@ -1,7 +1,6 @@
 //! What the fuzz targets share: a client on a loop that lives as long as the
 //! process, and the server's end of its connection in the same thread.
 
-use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -23,7 +22,6 @@ thread_local! {
         event_loop.set_standby_grace(None).unwrap();
         event_loop
     };
-    static EVENTS: RefCell<Vec<Event>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The other end of a client's socket: a socket pair, or TCP.
