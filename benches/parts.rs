@@ -9,7 +9,7 @@ use divan::{Bencher, bench};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use wsc::config::{Config, Deflate};
-use wsc::parts::{Agreement, Deflater, Reader, append_frame};
+use wsc::parts::{Agreement, Deflater, Input, Reader, append_frame};
 
 const SIZES: [usize; 4] = [64, 1024, 64 * 1024, 1024 * 1024];
 
@@ -155,9 +155,9 @@ fn inflate(bencher: Bencher, size: usize) {
 /// Takes all that comes of the bytes, as the session does turn after turn.
 fn receive(reader: &mut Reader, bytes: &[u8]) {
     let mut take = |event| drop(black_box(event));
-    let mut result = reader.receive(bytes, &mut take);
+    let mut result = reader.receive(Input::Borrowed(bytes), &mut take);
     while result.is_ok() && reader.is_held() {
-        result = reader.receive(&[], &mut take);
+        result = reader.receive(Input::Borrowed(&[]), &mut take);
     }
     assert!(result.is_ok(), "the frames are right");
 }

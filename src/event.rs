@@ -326,7 +326,7 @@ impl EventKind {
         }
     }
 
-    fn data(&self) -> &[u8] {
+    pub(crate) fn data(&self) -> &[u8] {
         match self {
             EventKind::Message { data, .. } | EventKind::Ping(data) | EventKind::Pong(data) => data,
             EventKind::Handshake { head, .. } => head,

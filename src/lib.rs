@@ -23,6 +23,7 @@ mod helpers;
 mod inbox;
 mod masks;
 mod reactor;
+mod read_buffer;
 mod reader;
 mod send_queue;
 mod session;
@@ -35,6 +36,7 @@ pub use connect::tls;
 #[doc(hidden)]
 pub mod parts {
     pub use crate::deflate::{Agreement, Deflater};
+    pub use crate::read_buffer::Input;
     pub use crate::reader::Reader;
     pub use crate::send_queue::append_frame;
 }

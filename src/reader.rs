@@ -14,6 +14,7 @@ use crate::config::{Config, MAX_CONTROL_PAYLOAD, is_wire_close_code};
 use crate::deflate::Agreement;
 use crate::error::{Failure, Status};
 use crate::event::{EventKind, MessageType, Part, Place, Run};
+use crate::read_buffer::Input;
 
 /// The largest header of a frame: two bytes, eight of length, four of mask.
 const MAX_HEADER: usize = 14;
@@ -207,27 +208,27 @@ impl Reader {
         self.rest.capacity() + self.assembly.memory()
     }
 
-    /// Takes `bytes` and hands out what comes of them, and of those before that
-    /// were held. A failure comes after everything before it.
-    pub fn receive(&mut self, bytes: &[u8], taker: &mut impl Taker) -> Result<(), Failure> {
+    /// Takes the input and hands out what comes of it, and of that before it that
+    /// was held. A failure comes after everything before it.
+    pub fn receive(&mut self, input: Input<'_>, taker: &mut impl Taker) -> Result<(), Failure> {
         self.grant = GRANT;
         if self.rest.is_empty() {
-            let left = self.read(bytes, taker)?;
+            let left = self.read(input, taker)?;
             self.rest.extend_from_slice(left);
             return Ok(());
         }
         let mut rest = std::mem::take(&mut self.rest);
-        rest.extend_from_slice(bytes);
-        let left = self.read(&rest, taker)?.len();
+        rest.extend_from_slice(input.bytes());
+        let left = self.read(Input::Borrowed(&rest), taker)?.len();
         rest.drain(..rest.len() - left);
         self.rest = rest;
         Ok(())
     }
 
     /// Goes on until `input` is used up or a grant is needed; returns what is left.
-    fn read<'a>(&mut self, input: &'a [u8], taker: &mut impl Taker) -> Result<&'a [u8], Failure> {
-        let mut gather = Gather::new(taker);
-        let result = self.read_frames(input, &mut gather);
+    fn read<'a>(&mut self, input: Input<'a>, taker: &mut impl Taker) -> Result<&'a [u8], Failure> {
+        let mut gather = Gather::new(taker, input);
+        let result = self.read_frames(input.bytes(), &mut gather);
         gather.finish();
         result
     }
@@ -482,25 +483,27 @@ fn message_type(is_text: bool) -> MessageType {
     }
 }
 
-/// Gathers small messages on their way to the taker: those that lie together are copied
-/// together, and handed out as one run.
+/// Gathers messages on their way to the taker: those that lie together, and are small or
+/// need not be copied, are kept together and handed out as one run.
 struct Gather<'i, 't, T> {
     taker: &'t mut T,
+    input: Input<'i>,
     /// The input from the first message on that was not handed out.
-    input: &'i [u8],
+    pending: &'i [u8],
     places: Vec<Place>,
 }
 
 impl<'i, 't, T: Taker> Gather<'i, 't, T> {
     /// How much is copied together: what a message that is kept for long can hold in memory.
     const BLOCK: usize = 16 << 10;
-    /// The largest message that shares.
+    /// The largest message that is copied with others.
     const SHARED: usize = 2 << 10;
 
-    fn new(taker: &'t mut T) -> Self {
+    fn new(taker: &'t mut T, input: Input<'i>) -> Self {
         Gather {
             taker,
-            input: &[],
+            input,
+            pending: &[],
             places: Vec::new(),
         }
     }
@@ -513,12 +516,17 @@ impl<'i, 't, T: Taker> Gather<'i, 't, T> {
 
     /// Hands out the message that is the first `length` bytes of the input, now or later.
     fn message(&mut self, kind: MessageType, input: &'i [u8], length: usize) {
-        if length > Self::SHARED {
-            return self.take(whole_message(kind, &input[..length]));
+        let (largest, block) = match self.input {
+            Input::Borrowed(_) => (Self::SHARED, Self::BLOCK),
+            Input::Lent(bytes) => (bytes.len(), bytes.len()),
+        };
+        if length > largest {
+            let message = self.whole_message(kind, &input[..length]);
+            return self.take(message);
         }
-        if self.places.is_empty() || self.start_of(input) + length > Self::BLOCK {
+        if self.places.is_empty() || self.start_of(input) + length > block {
             self.finish();
-            self.input = input;
+            self.pending = input;
         }
         let start = self.start_of(input);
         self.places.push(Place::new(kind, start, length));
@@ -526,7 +534,7 @@ impl<'i, 't, T: Taker> Gather<'i, 't, T> {
 
     /// Where that rest of the input begins in what is gathered.
     fn start_of(&self, rest: &[u8]) -> usize {
-        self.input.len() - rest.len()
+        self.pending.len() - rest.len()
     }
 
     /// Hands out what was gathered.
@@ -534,23 +542,24 @@ impl<'i, 't, T: Taker> Gather<'i, 't, T> {
         let Some(last) = self.places.last() else {
             return;
         };
-        let block = &self.input[..last.end()];
-        self.taker.take(match self.places.len() {
-            1 => whole_message(last.kind(), block),
+        let block = &self.pending[..last.end()];
+        let kind = match self.places.len() {
+            1 => self.whole_message(last.kind(), block),
             _ => {
                 let places = std::mem::take(&mut self.places);
-                EventKind::Messages(Run::new(Bytes::copy_from_slice(block), places))
+                EventKind::Messages(Run::new(self.input.keep(block), places))
             }
-        });
+        };
+        self.taker.take(kind);
         self.places.clear();
     }
-}
 
-fn whole_message(kind: MessageType, data: &[u8]) -> EventKind {
-    EventKind::Message {
-        kind,
-        part: Part::Whole,
-        data: Bytes::copy_from_slice(data),
+    fn whole_message(&self, kind: MessageType, data: &'i [u8]) -> EventKind {
+        EventKind::Message {
+            kind,
+            part: Part::Whole,
+            data: self.input.keep(data),
+        }
     }
 }
 
@@ -620,9 +629,9 @@ mod tests {
             event => take(event),
         };
         for input in wire.chunks(piece) {
-            let mut result = reader.receive(input, taker);
+            let mut result = reader.receive(Input::Borrowed(input), taker);
             while result.is_ok() && reader.is_held() {
-                result = reader.receive(&[], taker);
+                result = reader.receive(Input::Borrowed(&[]), taker);
             }
             if let Err(failure) = result {
                 return Some(failure);
@@ -637,7 +646,7 @@ mod tests {
         let (mut held, mut counted) = (0, 0);
         let mut reader = reader(|_| {}, None);
         reader
-            .receive(wire, &mut |event: EventKind| {
+            .receive(Input::Borrowed(wire), &mut |event: EventKind| {
                 counted += event.cost();
                 held += size_of::<Event>();
                 held += match event {
@@ -667,6 +676,35 @@ mod tests {
                 "{held} bytes are held and {counted} counted"
             );
         }
+    }
+
+    #[test]
+    fn the_messages_of_a_lent_input_share_it() {
+        let payloads = [0, 5, 3000, 70_000, 1].map(|len| vec![b'x'; len]);
+        let frames = payloads.each_ref().map(|payload| frame(FIN_TEXT, payload));
+        let ping = frame(FIN | PING, b"?");
+        let fragments = [frame(TEXT, b"one"), frame(FIN, b" more")].concat();
+        let wire = Bytes::from([&frames.concat()[..], &ping, &frames[2], &fragments].concat());
+        let mut kept = Vec::new();
+        let mut taker = |kind| kept.push(kind);
+        let result = reader(|_| {}, None).receive(Input::Lent(&wire), &mut taker);
+        assert_eq!(result, Ok(()));
+
+        let [first, EventKind::Ping(_), second, last] = &kept[..] else {
+            panic!("{kept:?}");
+        };
+        let EventKind::Messages(run) = first else {
+            panic!("{first:?}");
+        };
+        let place = wire.as_ptr_range();
+        for ((kind, data), payload) in run.iter().zip(&payloads) {
+            assert_eq!((kind, data), (MessageType::Text, &payload[..]));
+            assert!(place.contains(&data.as_ptr()), "it was copied");
+        }
+        assert_eq!(run.len(), payloads.len());
+        assert_eq!(second.data(), &payloads[2]);
+        assert!(place.contains(&second.data().as_ptr()), "it was copied");
+        assert_eq!(last.data(), b"one more");
     }
 
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {

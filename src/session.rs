@@ -14,6 +14,7 @@ use crate::deflate::{Agreement, Deflater};
 use crate::error::{Failure, Phase, Status};
 use crate::event::{EventKind, MessageType, Part};
 use crate::masks::Masks;
+use crate::read_buffer::Input;
 use crate::reader::{Reader, Taker};
 use crate::send_queue::{Control, SendQueue, Written, append_frame};
 use crate::transport::{Buffers, Received, Transport};
@@ -366,7 +367,9 @@ impl Session {
         counters: &mut Counters,
         emit: &mut impl FnMut(EventKind),
     ) {
-        self.intake(auto_pong, counters, emit).1.take(bytes);
+        self.intake(auto_pong, counters, emit)
+            .1
+            .take(Input::Borrowed(bytes));
     }
 
     /// Takes what the reader still holds, or reads once from the socket.
@@ -383,11 +386,11 @@ impl Session {
         }
         self.readable = false;
         let (transport, mut intake) = self.intake(auto_pong, counters, emit);
-        let result = transport.receive(buffers, &mut |bytes| {
-            intake.events.counters.bytes_received += bytes.len() as u64;
+        let result = transport.receive(buffers, &mut |input| {
+            intake.events.counters.bytes_received += input.bytes().len() as u64;
             intake.events.heartbeat.unanswered = None;
             intake.events.heartbeat.received = now;
-            intake.take(bytes);
+            intake.take(input);
             Ok(())
         });
         match result {
@@ -659,8 +662,8 @@ struct Events<'a, E> {
 }
 
 impl<E: FnMut(EventKind)> Intake<'_, E> {
-    fn take(&mut self, bytes: &[u8]) {
-        if let Err(failure) = self.reader.receive(bytes, &mut self.events) {
+    fn take(&mut self, input: Input<'_>) {
+        if let Err(failure) = self.reader.receive(input, &mut self.events) {
             self.reader.close();
             *self.violation = Some(Box::new(Violation {
                 failure,

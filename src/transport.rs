@@ -11,18 +11,17 @@ use socket2::SockRef;
 
 use crate::connect::tls;
 use crate::error::Failure;
+use crate::read_buffer::{Input, READ_SIZE, ReadBuffer};
 use crate::send_queue::Sink;
 use crate::sys::{self, OfTls};
 
-/// What one read asks the kernel for.
-const WIRE_BUFFER: usize = 128 << 10;
 /// The largest TLS record.
 const PLAIN_BUFFER: usize = 16 << 10;
 
 /// The read buffers of a loop, shared by its connections so that an idle
 /// connection holds none.
 pub struct Buffers {
-    wire: Vec<u8>,
+    wire: ReadBuffer,
     plain: Vec<u8>,
     /// For the session with a proxy below another session.
     outer: Vec<u8>,
@@ -31,7 +30,7 @@ pub struct Buffers {
 impl Buffers {
     pub fn new() -> Self {
         Buffers {
-            wire: vec![0; WIRE_BUFFER],
+            wire: ReadBuffer::new(),
             plain: Vec::new(),
             outer: Vec::new(),
         }
@@ -65,27 +64,25 @@ impl Transport {
     pub fn receive(
         &mut self,
         buffers: &mut Buffers,
-        feed: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+        feed: &mut dyn FnMut(Input<'_>) -> Result<(), Failure>,
     ) -> Result<Received, Failure> {
-        // A panic while it was lent would have left nothing, which reads as an end.
-        buffers.wire.resize(WIRE_BUFFER, 0);
+        let wire = buffers.wire.bytes_mut();
         match self {
             Transport::Plain(socket) => {
-                let (received, count) = read_plain(socket, &mut buffers.wire)?;
+                let (received, count) = read_plain(socket, wire)?;
                 if count > 0 {
-                    feed(&buffers.wire[..count])?;
+                    buffers.wire.feed(count, feed)?;
                 }
                 Ok(received)
             }
             Transport::Tls(stream) => {
                 buffers.plain.resize(PLAIN_BUFFER, 0);
-                stream.get_mut().lend(&mut buffers.wire, &mut buffers.outer);
+                stream.get_mut().lend(wire, &mut buffers.outer);
                 let result = {
                     let _inside = sys::enter_tls();
                     read_records(stream, &mut buffers.plain, feed)
                 };
-                let wire = stream.get_mut();
-                wire.reclaim(&mut buffers.wire, &mut buffers.outer);
+                stream.get_mut().reclaim(wire, &mut buffers.outer);
                 result
             }
         }
@@ -204,12 +201,12 @@ fn read_below(below: &mut Transport, buffer: &mut [u8]) -> io::Result<(Received,
 fn read_records(
     stream: &mut TlsStream<Wire>,
     plain: &mut [u8],
-    feed: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+    feed: &mut dyn FnMut(Input<'_>) -> Result<(), Failure>,
 ) -> Result<Received, Failure> {
     loop {
         match stream.read(plain) {
             Ok(0) => return Ok(Received::End),
-            Ok(count) => feed(&plain[..count])?,
+            Ok(count) => feed(Input::Borrowed(&plain[..count]))?,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 return Ok(stream.get_ref().known());
             }
@@ -269,7 +266,7 @@ impl Wire {
         self.may_read = true;
         self.received = Received::More;
         if let Transport::Tls(stream) = &mut self.below {
-            outer.resize(WIRE_BUFFER, 0);
+            outer.resize(READ_SIZE, 0);
             stream.get_mut().lend(outer, &mut Vec::new());
         }
     }
@@ -376,25 +373,25 @@ mod tests {
         own.set_nonblocking(true).unwrap();
         let socket = TcpStream::from_std(OwnedFd::from(own).into());
         let mut wire = Wire::new(Transport::Plain(socket));
-        let mut buffers = Buffers::new();
+        let mut buffer = vec![0; READ_SIZE];
         let mut bytes = [0; 4];
         peer.write_all(b"0123456789").unwrap();
-        wire.lend(&mut buffers.wire, &mut buffers.outer);
+        wire.lend(&mut buffer, &mut Vec::new());
         assert_eq!(wire.read(&mut bytes).unwrap(), 4);
         assert_eq!(
             wire.known(),
             Received::Drained,
             "it would be tried for ever"
         );
-        wire.reclaim(&mut buffers.wire, &mut buffers.outer);
-        assert_eq!(buffers.wire.len(), WIRE_BUFFER);
+        wire.reclaim(&mut buffer, &mut Vec::new());
+        assert_eq!(buffer.len(), READ_SIZE);
         assert_eq!(wire.spilled, b"456789");
 
         assert_eq!(wire.read(&mut bytes).unwrap(), 4);
         assert_eq!(&bytes, b"4567");
 
         peer.write_all(b"ab").unwrap();
-        wire.lend(&mut buffers.wire, &mut buffers.outer);
+        wire.lend(&mut buffer, &mut Vec::new());
         assert_eq!(wire.read(&mut bytes).unwrap(), 2);
         assert_eq!(&bytes[..2], b"89");
         assert_eq!(wire.read(&mut bytes).unwrap(), 2);
@@ -402,7 +399,7 @@ mod tests {
         let empty = wire.read(&mut bytes).unwrap_err();
         assert_eq!(empty.kind(), ErrorKind::WouldBlock);
         assert_eq!(wire.known(), Received::Short);
-        wire.reclaim(&mut buffers.wire, &mut buffers.outer);
+        wire.reclaim(&mut buffer, &mut Vec::new());
         assert_eq!(wire.spilled.capacity(), 0);
     }
 }

@@ -1,11 +1,12 @@
-//! A server's bytes straight into the reader, without a socket: in one piece, in
-//! others, and where nothing is compressed, against a model.
+//! A server's bytes straight into the reader, without a socket: in one piece that
+//! the messages share, in others that they copy, and where nothing is compressed,
+//! against a model.
 
 use std::ops::ControlFlow;
 
 use wsc::config::Config;
-use wsc::event::{Event, EventKind, KindRef, MessageType};
-use wsc::parts::{Agreement, Reader};
+use wsc::event::{Bytes, Event, EventKind, KindRef, MessageType};
+use wsc::parts::{Agreement, Input, Reader};
 
 use crate::client::sizes;
 use crate::model::{Told, model};
@@ -22,8 +23,9 @@ pub fn run(input: &[u8]) {
     let [options, seed, wire @ ..] = input else {
         return;
     };
-    let (whole, whole_ends) = read(*options, wire, || usize::MAX);
-    let (split, split_ends) = read(*options, wire, sizes(*seed));
+    let lent = Bytes::copy_from_slice(wire);
+    let (whole, whole_ends) = read(*options, [Input::Lent(&lent)]);
+    let (split, split_ends) = read(*options, Pieces(wire, sizes(*seed)).map(Input::Borrowed));
     assert_eq!(whole_ends, split_ends, "the pieces decide whether it fails");
     assert_eq!(whole, split, "the pieces make a difference");
     if options & DEFLATE == 0 {
@@ -32,7 +34,7 @@ pub fn run(input: &[u8]) {
 }
 
 /// What came, and whether it ended with a violation.
-fn read(options: u8, wire: &[u8], mut sizes: impl FnMut() -> usize) -> (Vec<Told>, bool) {
+fn read<'a>(options: u8, wire: impl IntoIterator<Item = Input<'a>>) -> (Vec<Told>, bool) {
     let has = |option| options & option != 0;
     let mut config = Config::new("ws://host.test/").unwrap();
     config.streaming = has(STREAMING);
@@ -46,17 +48,32 @@ fn read(options: u8, wire: &[u8], mut sizes: impl FnMut() -> usize) -> (Vec<Told
     });
     let mut reader = Reader::new(&config, agreement.as_ref());
     let mut story = Story::default();
-    let mut left = wire;
-    let mut fails = false;
-    while !left.is_empty() && !fails {
-        let (piece, rest) = left.split_at(sizes().clamp(1, left.len()));
-        left = rest;
-        fails = reader.receive(piece, &mut |kind| story.take(kind)).is_err();
-        while reader.is_held() && !fails {
-            fails = reader.receive(&[], &mut |kind| story.take(kind)).is_err();
+    for input in wire {
+        let mut result = reader.receive(input, &mut |kind| story.take(kind));
+        while result.is_ok() && reader.is_held() {
+            result = reader.receive(Input::Borrowed(&[]), &mut |kind| story.take(kind));
+        }
+        if result.is_err() {
+            return (story.told, true);
         }
     }
-    (story.told, fails)
+    (story.told, false)
+}
+
+/// The rest of some bytes, in pieces of the sizes that the function says.
+struct Pieces<'a, F>(&'a [u8], F);
+
+impl<'a, F: FnMut() -> usize> Iterator for Pieces<'a, F> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let Pieces(left, size) = self;
+        (!left.is_empty()).then(|| {
+            let (piece, rest) = left.split_at(size().clamp(1, left.len()));
+            *left = rest;
+            piece
+        })
+    }
 }
 
 /// Events, with the parts of a message put together.

@@ -511,7 +511,8 @@ impl Connecting {
         }
         let mut accepted: Option<Accepted> = None;
         loop {
-            let received = transport.receive(buffers, &mut |bytes| {
+            let received = transport.receive(buffers, &mut |input| {
+                let bytes = input.bytes();
                 counters.bytes_received += bytes.len() as u64;
                 match &mut accepted {
                     None => accepted = upgrade.receive(bytes)?,
