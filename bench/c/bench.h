@@ -16,8 +16,11 @@
 /* How many connections are opened at a time. */
 enum { BENCH_OPENING = 64 };
 
+enum bench_workload { BENCH_ECHO, BENCH_FLOOD, BENCH_SEND, BENCH_FAN };
+
 struct bench {
-    const char *workload, *url, *host, *path;
+    enum bench_workload workload;
+    const char *url, *host, *path;
     bool tls, deflate;
     long port, count, warmup, size, connections, depth;
 
@@ -68,9 +71,20 @@ static long bench_status(const char *field)
     return value;
 }
 
-static bool bench_is(const char *workload)
+static enum bench_workload bench_find_workload(const char *name)
 {
-    return !strcmp(bench.workload, workload);
+    static const char *const names[] = {"echo", "flood", "send", "fan"};
+    int workload;
+    for (workload = 0; workload < 4; workload++)
+        if (!strcmp(names[workload], name))
+            return (enum bench_workload)workload;
+    bench_fail(name, "is no workload");
+    return BENCH_ECHO;
+}
+
+static inline bool bench_is(enum bench_workload workload)
+{
+    return bench.workload == workload;
 }
 
 /* With BENCH_MESSAGES the payloads are its lines, else one of the letter x. */
@@ -98,7 +112,7 @@ static void bench_load_payloads(void)
 
 static void bench_init(void)
 {
-    bench.workload = bench_variable("BENCH_WORKLOAD");
+    bench.workload = bench_find_workload(bench_variable("BENCH_WORKLOAD"));
     bench.url = bench_variable("BENCH_URL");
     bench.host = bench_variable("BENCH_HOST");
     bench.path = bench_variable("BENCH_PATH");
@@ -111,7 +125,7 @@ static void bench_init(void)
     bench.tls = !strncmp(bench.url, "wss:", 4);
     bench.deflate = getenv("BENCH_DEFLATE") != NULL;
     bench_load_payloads();
-    if (bench_is("echo"))
+    if (bench_is(BENCH_ECHO))
         bench.laps = (uint32_t *)calloc((size_t)(bench.count + bench.warmup), sizeof *bench.laps);
 }
 

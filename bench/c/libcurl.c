@@ -76,15 +76,15 @@ int main(void)
     curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 2L);
     if ((code = curl_easy_perform(curl)))
         bench_fail("connection", curl_easy_strerror(code));
-    if (bench_is("send"))
+    if (bench_is(BENCH_SEND))
         send_all();
-    for (i = 0; bench_is("echo") && i < bench.depth; i++)
+    for (i = 0; bench_is(BENCH_ECHO) && i < bench.depth; i++)
         send_message(i);
-    while (!bench_is("send")) {
+    while (!bench_is(BENCH_SEND)) {
         bench_check(receive());
         if (bench_step())
             break;
-        if (bench_is("echo"))
+        if (bench_is(BENCH_ECHO))
             send_message(bench.done);
     }
     bench_report();

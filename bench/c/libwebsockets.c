@@ -35,11 +35,11 @@ static void on_open(struct lws *wsi)
         return;
     if (bench.connections > 1)
         bench_opened();
-    if (bench_is("send"))
+    if (bench_is(BENCH_SEND))
         owe(wsi, bench_total());
-    else if (bench_is("fan"))
+    else if (bench_is(BENCH_FAN))
         owe(wsi, 1);
-    else if (bench_is("echo"))
+    else if (bench_is(BENCH_ECHO))
         for (i = 0; i < opened; i++)
             owe(sessions[i], bench.depth);
 }
@@ -52,7 +52,7 @@ static void on_writable(struct lws *wsi, struct session *session)
      */
     while (session->owed > 0 && !lws_send_pipe_choked(wsi)) {
         enum lws_write_protocol type = bench.deflate ? LWS_WRITE_TEXT : LWS_WRITE_BINARY;
-        if (bench_is("send") && sent == bench.warmup)
+        if (bench_is(BENCH_SEND) && sent == bench.warmup)
             bench_start();
         memcpy(out + LWS_PRE, bench_payload(sent++), (size_t)bench.size);
         if (lws_write(wsi, out + LWS_PRE, (size_t)bench.size, type) < 0)
@@ -68,7 +68,7 @@ static void on_writable(struct lws *wsi, struct session *session)
 static void on_receive(struct lws *wsi, struct session *session, const void *data, size_t len)
 {
     bool whole = lws_is_final_fragment(wsi) && !lws_remaining_packet_payload(wsi);
-    if (bench_is("send")) {
+    if (bench_is(BENCH_SEND)) {
         bench_stop();
         finished = true;
         return;
@@ -85,7 +85,7 @@ static void on_receive(struct lws *wsi, struct session *session, const void *dat
     session->received = 0;
     if (bench_step())
         finished = true;
-    else if (bench_is("echo"))
+    else if (bench_is(BENCH_ECHO))
         owe(wsi, 1);
 }
 

@@ -86,17 +86,17 @@ static void on_open(wsc_conn_t *conn)
         return;
     if (bench.connections > 1)
         bench_opened();
-    if (bench_is("echo"))
+    if (bench_is(BENCH_ECHO))
         for (i = 0; i < bench.connections * bench.depth; i++)
             check(send(conns[i % bench.connections], i), "send");
-    else if (bench_is("fan"))
+    else if (bench_is(BENCH_FAN))
         check(send(conn, 0), "send");
     set(&state.open, true);
 }
 
 static void on_message(wsc_conn_t *conn, const wsc_event_t *event)
 {
-    if (bench_is("send")) {
+    if (bench_is(BENCH_SEND)) {
         bench_stop();
         set(&state.finished, true);
         return;
@@ -104,7 +104,7 @@ static void on_message(wsc_conn_t *conn, const wsc_event_t *event)
     bench_check(event->len);
     if (bench_step())
         set(&state.finished, true);
-    else if (bench_is("echo"))
+    else if (bench_is(BENCH_ECHO))
         check(send(conn, bench.done), "send");
 }
 
@@ -178,7 +178,7 @@ int main(int argc, char **argv)
           "loop");
     bench_open();
     start_next();
-    if (bench_is("send"))
+    if (bench_is(BENCH_SEND))
         send_all();
     wait_for(&state.finished);
     bench_report();

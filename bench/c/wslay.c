@@ -62,7 +62,7 @@ static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_
     received = true;
     if (finished)
         return;
-    if (bench_is("send")) {
+    if (bench_is(BENCH_SEND)) {
         bench_stop();
         finished = true;
         return;
@@ -84,20 +84,20 @@ int main(void)
     fd = bench_connect();
     if (wslay_event_context_client_init(&context, &callbacks, NULL))
         bench_fail("wslay", "has no memory");
-    if (bench_is("send"))
+    if (bench_is(BENCH_SEND))
         for (i = 0; i < bench_total(); i++) {
             if (i == bench.warmup)
                 bench_start();
             queue(i);
         }
-    for (i = 0; bench_is("echo") && i < bench.depth; i++)
+    for (i = 0; bench_is(BENCH_ECHO) && i < bench.depth; i++)
         queue(i);
     while (!finished) {
         long before = bench.done;
         received = false;
         if (wslay_event_recv(context))
             bench_fail("receive", "failed");
-        for (i = before; bench_is("echo") && !finished && i < bench.done; i++)
+        for (i = before; bench_is(BENCH_ECHO) && !finished && i < bench.done; i++)
             queue(i);
     }
     bench_report();

@@ -32,7 +32,7 @@ template <class Stream> struct session {
 
     void on_message()
     {
-        if (bench_is("send")) {
+        if (bench_is(BENCH_SEND)) {
             bench_stop();
             io.stop();
             return;
@@ -42,7 +42,7 @@ template <class Stream> struct session {
             io.stop();
             return;
         }
-        if (bench_is("echo"))
+        if (bench_is(BENCH_ECHO))
             owe(1);
         read();
     }
@@ -57,7 +57,7 @@ template <class Stream> struct session {
 
     void write()
     {
-        if (bench_is("send") && bench_total() - owed == bench.warmup)
+        if (bench_is(BENCH_SEND) && bench_total() - owed == bench.warmup)
             bench_start();
         writing = true;
         stream.async_write(payload(owed), [this](beast::error_code error, std::size_t) {
@@ -83,10 +83,10 @@ static void on_open()
     bench_opened();
     for (auto &session : sessions) {
         session->read();
-        if (bench_is("echo"))
+        if (bench_is(BENCH_ECHO))
             session->owe(bench.depth);
     }
-    if (bench_is("fan"))
+    if (bench_is(BENCH_FAN))
         sessions[0]->owe(1);
 }
 
@@ -110,9 +110,9 @@ template <class Session> static void run_one(Session &session)
 {
     open(session.stream);
     session.read();
-    if (bench_is("echo"))
+    if (bench_is(BENCH_ECHO))
         session.owe(bench.depth);
-    else if (bench_is("send"))
+    else if (bench_is(BENCH_SEND))
         session.owe(bench_total());
     io.run();
 }

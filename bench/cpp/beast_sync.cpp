@@ -5,7 +5,7 @@ template <class Stream> static void run(Stream &stream)
 {
     beast::flat_buffer buffer;
     open(stream);
-    if (bench_is("send")) {
+    if (bench_is(BENCH_SEND)) {
         for (long i = 0; i < bench_total(); i++) {
             if (i == bench.warmup)
                 bench_start();
@@ -15,7 +15,7 @@ template <class Stream> static void run(Stream &stream)
         bench_stop();
         return;
     }
-    for (long i = 0; bench_is("echo") && i < bench.depth; i++)
+    for (long i = 0; bench_is(BENCH_ECHO) && i < bench.depth; i++)
         stream.write(payload(i));
     for (;;) {
         buffer.clear();
@@ -23,7 +23,7 @@ template <class Stream> static void run(Stream &stream)
         bench_check(buffer.size());
         if (bench_step())
             return;
-        if (bench_is("echo"))
+        if (bench_is(BENCH_ECHO))
             stream.write(payload(bench.done));
     }
 }

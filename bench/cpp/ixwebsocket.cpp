@@ -34,7 +34,7 @@ static void on_message(ix::WebSocket &socket, std::size_t len)
     std::unique_lock lock(mutex);
     if (finished)
         return;
-    if (bench_is("send")) {
+    if (bench_is(BENCH_SEND)) {
         bench_stop();
         finished = true;
     } else {
@@ -46,7 +46,7 @@ static void on_message(ix::WebSocket &socket, std::size_t len)
         return;
     }
     lock.unlock();
-    if (bench_is("echo"))
+    if (bench_is(BENCH_ECHO))
         send(socket, bench.done);
 }
 
@@ -107,11 +107,11 @@ int main()
     bench_init();
     ix::initNetSystem();
     open_all();
-    if (bench_is("send"))
+    if (bench_is(BENCH_SEND))
         send_all();
-    else if (bench_is("fan"))
+    else if (bench_is(BENCH_FAN))
         send(*sockets[0], 0);
-    else if (bench_is("echo"))
+    else if (bench_is(BENCH_ECHO))
         for (long i = 0; i < bench.connections * bench.depth; i++)
             send(*sockets[static_cast<std::size_t>(i % bench.connections)], i);
     std::unique_lock lock(mutex);

@@ -36,9 +36,9 @@ void on_open()
         return;
     if (bench.connections > 1)
         bench_opened();
-    if (bench_is("fan"))
+    if (bench_is(BENCH_FAN))
         send(*connections[0], 0);
-    if (bench_is("echo"))
+    if (bench_is(BENCH_ECHO))
         for (long i = 0; i < bench.depth * bench.connections; i++)
             send(*connections[i % bench.connections], i);
 }
@@ -47,14 +47,14 @@ void on_message(wsc::connection &connection, const wsc::message &message)
 {
     if (finished)
         return;
-    if (bench_is("send")) {
+    if (bench_is(BENCH_SEND)) {
         bench_stop();
         finished = true;
         return;
     }
     bench_check(message.data().size());
     finished = bench_step();
-    if (!finished && bench_is("echo"))
+    if (!finished && bench_is(BENCH_ECHO))
         send(connection, bench.done);
 }
 
@@ -104,7 +104,7 @@ try {
     loop = &own;
     bench_open();
     open_next();
-    if (bench_is("send"))
+    if (bench_is(BENCH_SEND))
         send_all();
     while (!finished)
         loop->dispatch();

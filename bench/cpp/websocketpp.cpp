@@ -64,11 +64,11 @@ template <class Config> struct program {
             return;
         if (bench.connections > 1)
             bench_opened();
-        if (bench_is("send"))
+        if (bench_is(BENCH_SEND))
             send_all();
-        else if (bench_is("fan"))
+        else if (bench_is(BENCH_FAN))
             send(handle, 0);
-        else if (bench_is("echo"))
+        else if (bench_is(BENCH_ECHO))
             for (long i = 0; i < bench.connections * bench.depth; i++)
                 send(open[i % bench.connections], i);
     }
@@ -77,7 +77,7 @@ template <class Config> struct program {
     {
         if (finished)
             return;
-        if (bench_is("send")) {
+        if (bench_is(BENCH_SEND)) {
             bench_stop();
             finished = true;
         } else {
@@ -86,7 +86,7 @@ template <class Config> struct program {
         }
         if (finished)
             client.stop();
-        else if (bench_is("echo"))
+        else if (bench_is(BENCH_ECHO))
             send(handle, bench.done);
     }
 
