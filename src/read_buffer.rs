@@ -39,20 +39,22 @@ impl<'a> Input<'a> {
 }
 
 pub struct ReadBuffer {
+    /// Empty while it is lent.
     bytes: Vec<u8>,
-    /// Buffers that were lent and came back.
-    spare: Receiver<Vec<u8>>,
+    /// What was lent and came back, by a queue that needs no lock: events may be dropped
+    /// in a forked child.
+    back: Receiver<Vec<u8>>,
     home: Sender<Vec<u8>>,
-    /// How many more may be made to be lent.
+    /// How many more may be made in place of lent ones.
     may_make: usize,
 }
 
 impl ReadBuffer {
     pub fn new() -> Self {
-        let (home, spare) = bounded(MAX_LENT);
+        let (home, back) = bounded(MAX_LENT + 1);
         ReadBuffer {
             bytes: vec![0; READ_SIZE],
-            spare,
+            back,
             home,
             may_make: MAX_LENT,
         }
@@ -60,35 +62,25 @@ impl ReadBuffer {
 
     /// The buffer, to be read into.
     pub fn bytes_mut(&mut self) -> &mut Vec<u8> {
-        // A panic while TLS had it would have left nothing, which reads as an end.
-        self.bytes.resize(READ_SIZE, 0);
+        if self.bytes.is_empty() {
+            self.bytes = self.back.try_recv().unwrap_or_else(|_| {
+                self.may_make = self.may_make.saturating_sub(1);
+                vec![0; READ_SIZE]
+            });
+        }
         &mut self.bytes
     }
 
     /// Hands over the first `count` bytes, which were read: lent if they are many.
     pub fn feed<R>(&mut self, count: usize, feed: impl FnOnce(Input<'_>) -> R) -> R {
-        match self.spare(count) {
-            Some(spare) => {
-                let lent = Lent {
-                    bytes: std::mem::replace(&mut self.bytes, spare),
-                    home: self.home.clone(),
-                };
-                feed(Input::Lent(&Bytes::from_owner(lent).slice(..count)))
-            }
-            None => feed(Input::Borrowed(&self.bytes[..count])),
+        if count < MIN_LENT || (self.may_make == 0 && self.back.is_empty()) {
+            return feed(Input::Borrowed(&self.bytes[..count]));
         }
-    }
-
-    /// A buffer to go on with while that of a read of `count` bytes is lent.
-    fn spare(&mut self, count: usize) -> Option<Vec<u8>> {
-        if count < MIN_LENT {
-            return None;
-        }
-        let spare = self.spare.try_recv().ok();
-        spare.or_else(|| {
-            self.may_make = self.may_make.checked_sub(1)?;
-            Some(vec![0; READ_SIZE])
-        })
+        let lent = Lent {
+            bytes: std::mem::take(&mut self.bytes),
+            home: self.home.clone(),
+        };
+        feed(Input::Lent(&Bytes::from_owner(lent).slice(..count)))
     }
 }
 
@@ -106,7 +98,7 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        // There is room for all that were lent, unless the loop is gone.
+        // There is room for all, unless the loop is gone.
         let _ = self.home.try_send(std::mem::take(&mut self.bytes));
     }
 }
@@ -141,11 +133,22 @@ mod tests {
         }
         assert_eq!(copied.as_ref(), vec![(READ_SIZE - 1) as u8; READ_SIZE - 1]);
 
-        let place = kept[0].as_ptr();
-        kept.remove(0);
-        assert!(read(&mut buffer, MIN_LENT).1);
+        let place = kept.remove(0).as_ptr();
+        let (_last, is_lent) = read(&mut buffer, MIN_LENT);
+        assert!(is_lent);
         assert_eq!(buffer.bytes_mut().as_ptr(), place, "it came back");
-        assert_eq!(buffer.may_make, 0);
+        assert!(!read(&mut buffer, MIN_LENT).1);
+    }
+
+    #[test]
+    fn one_buffer_serves_who_keeps_nothing() {
+        let mut buffer = ReadBuffer::new();
+        let place = buffer.bytes_mut().as_ptr();
+        for _ in 0..3 {
+            assert!(read(&mut buffer, READ_SIZE).1);
+            assert_eq!(buffer.bytes_mut().as_ptr(), place);
+        }
+        assert_eq!(buffer.may_make, MAX_LENT);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use wsc_bench::Bench;
 
 /// How much one read asks for.
-const READ: usize = 64 * 1024;
+const READ: usize = 128 * 1024;
 
 /// A longer message is written in parts of this size, so that the answer is on its
 /// way while the rest is written.
