@@ -555,7 +555,8 @@ typedef enum {
      */
     WSC_PHASE_PROXY = 3,
     /**
-     * In the TLS handshake.
+     * In the TLS handshake, or before it and TCP loading the trusted certificates, which
+     * the first connection of a loop does with its settings for TLS.
      */
     WSC_PHASE_TLS = 4,
     /**
@@ -705,7 +706,7 @@ typedef enum {
      */
     WSC_REPORT_PROXY_US = 13,
     /**
-     * Microseconds in the TLS phase.
+     * Microseconds in the TLS phase, loading the trusted certificates among them.
      */
     WSC_REPORT_TLS_US = 14,
     /**
@@ -2649,7 +2650,7 @@ wsc_status_t wsc_conn_clear_proxy_headers(wsc_conn_t *conn);
  * Sets a deadline for one phase of connecting.
  *
  * Takes effect with the next attempt. It holds within that of
- * `wsc_conn_set_connect_timeout`.
+ * `wsc_conn_set_connect_timeout`. That of WSC_PHASE_TLS is for the handshake.
  *
  * @param conn        Borrowed. Not NULL.
  * @param phase       WSC_PHASE_DNS, WSC_PHASE_TCP, WSC_PHASE_PROXY or WSC_PHASE_TLS.

@@ -3,15 +3,20 @@
 
 mod support;
 
+use std::fs;
 use std::io::{Read, Write};
+use std::process::Command;
 use std::sync::{Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use openssl::ssl::{SslAcceptor, SslVerifyMode, SslVersion};
 use openssl::symm::Cipher;
+use support::programs::Directory;
 use support::tls::{Identity, Subject};
 use support::{
-    Client, Drive, Failure, Frame, Gate, Host, Peer, SHORT, Scripts, Server, bounded, op, traced,
+    Client, Drive, Failure, Frame, Gate, Host, Peer, SHORT, Scripts, Server, alone, bounded, op,
+    traced,
 };
 use wsc::error::{Phase, Status};
 use wsc::event::EventType;
@@ -682,6 +687,56 @@ fn a_handshake_that_stalls_at_any_byte_ends_at_its_deadline() {
                 );
             }
         }
+    });
+}
+
+/// Of certificates on a disk that does not answer, say. Other connections go on meanwhile,
+/// and what comes in the end is for all.
+#[test]
+fn trusted_certificates_that_do_not_load_are_told_as_such() {
+    let name = "trusted_certificates_that_do_not_load_are_told_as_such";
+    alone(name, || {
+        let directory = Directory::new("trusted");
+        let store = directory.path().join("store");
+        let made = Command::new("mkfifo").arg(&store).status().unwrap();
+        assert!(made.success());
+        // SAFETY: no other thread of this process uses its environment yet.
+        unsafe { std::env::set_var("SSL_CERT_FILE", &store) };
+        let authority = Identity::authority();
+        let scripts = serve(authority.server().acceptor(), echo);
+        let host = Host::new(Drive::Poll);
+        let failures = host.failures(2, |_| {
+            let connection = host.connection(&scripts.secure_url());
+            connection.set_connect_timeout(Some(SHORT)).unwrap();
+            connection.connect().unwrap();
+            connection
+        });
+        for failure in failures {
+            assert_eq!(
+                (failure.status, failure.phase),
+                (Status::Timeout, Phase::Tls)
+            );
+            assert!(failure.text.contains("certificates"), "{}", failure.text);
+        }
+        while host.arrived().is_some() {} // the closes
+        let connection = host.connection(&scripts.secure_url());
+        connection.connect().unwrap();
+        host.turn(Duration::ZERO);
+        let writer = thread::spawn(move || {
+            // Whoever has opened it gets them; to be opened again it is an ordinary file.
+            let mut opened = fs::File::options().write(true).open(&store).unwrap();
+            let ordinary = store.with_extension("pem");
+            fs::write(&ordinary, authority.pem()).unwrap();
+            fs::rename(ordinary, store).unwrap();
+            opened.write_all(&authority.pem()).unwrap();
+        });
+        host.expect(EventType::Connect);
+        host.expect(EventType::Handshake);
+        let report = connection.report().unwrap();
+        let [dns, tls] = [Phase::Dns, Phase::Tls].map(|phase| report.time(phase));
+        assert!(dns < tls, "{dns:?} {tls:?}");
+        writer.join().unwrap();
+        connection.free();
     });
 }
 

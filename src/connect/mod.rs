@@ -30,20 +30,20 @@ use crate::sys;
 use crate::transport::{Buffers, Received, Transport, Wire};
 use dns::Hop;
 use proxy::Dialogue;
-use tls::{Connectors, Secured};
+use tls::{Connectors, Secured, TlsSettings};
 use upgrade::Upgrade;
 
 pub use upgrade::{Accepted, Negotiated};
 
 /// What an attempt needs that may block to get.
-pub struct Prepared {
-    addresses: Vec<SockAddr>,
-    connectors: RouteConnectors,
+pub enum Prepared {
+    Addresses(Vec<SockAddr>),
+    Connectors(RouteConnectors),
 }
 
 /// The connectors for the TLS sessions on the way.
 #[derive(Default, Clone)]
-struct RouteConnectors {
+pub struct RouteConnectors {
     server: Option<TlsConnector>,
     proxy: Option<TlsConnector>,
 }
@@ -69,6 +69,8 @@ pub struct Connecting {
     /// The settings when the attempt began, with the URL of the last redirect.
     config: Box<Config>,
     proxy: Option<Proxy>,
+    /// What the first hop's name was resolved to.
+    resolved: Vec<SockAddr>,
     connectors: RouteConnectors,
     /// A connected socket that the application brought.
     handed: Option<OwnedFd>,
@@ -84,7 +86,9 @@ pub struct Connecting {
 }
 
 enum Step {
-    Preparing(#[expect(dead_code, reason = "held, so that the job is wanted")] Ticket),
+    Resolving(#[expect(dead_code, reason = "held, so that the job is wanted")] Ticket),
+    /// The connectors that are not cached are built, with the trusted certificates.
+    Loading(#[expect(dead_code, reason = "held, so that the job is wanted")] Ticket),
     Prepared(Preparation),
     Tcp(tcp::Connect),
     ProxyTls(tls::Handshake),
@@ -136,6 +140,7 @@ impl Connecting {
             whole_deadline: expiry(turn.now, config.connect_timeout),
             config: Box::new(config.clone()),
             proxy: None,
+            resolved: Vec::new(),
             connectors: RouteConnectors::default(),
             handed,
             on_prepared,
@@ -151,14 +156,16 @@ impl Connecting {
 
     /// Takes what a helper thread prepared.
     pub fn set_prepared(&mut self, preparation: Preparation) {
-        if let Step::Preparing(_) = self.step {
+        if let Step::Resolving(_) | Step::Loading(_) = self.step {
             self.step = Step::Prepared(preparation);
         }
     }
 
     pub fn phase(&self) -> Phase {
         match &self.step {
-            Step::Preparing(_) | Step::Prepared(_) => Phase::Dns,
+            Step::Resolving(_) | Step::Prepared(Ok(Prepared::Addresses(_))) => Phase::Dns,
+            Step::Loading(_) | Step::Prepared(Ok(Prepared::Connectors(_))) => Phase::Tls,
+            Step::Prepared(Err((phase, _))) => *phase,
             Step::Tcp(_) => Phase::Tcp,
             Step::ProxyTls(_) | Step::Proxy(..) => Phase::Proxy,
             Step::Tls(_) => Phase::Tls,
@@ -187,7 +194,8 @@ impl Connecting {
             return None;
         }
         Some(match &self.step {
-            Step::Preparing(_) | Step::Prepared(_) => Failure::timeout("resolving the host name"),
+            Step::Resolving(_) => Failure::timeout("resolving the host name"),
+            Step::Loading(_) => Failure::timeout("loading the trusted certificates"),
             Step::Tcp(connect) => {
                 connect.give_up(report);
                 Failure::timeout("connecting to the server")
@@ -195,7 +203,7 @@ impl Connecting {
             Step::ProxyTls(_) => Failure::timeout("the TLS handshake with the proxy"),
             Step::Proxy(..) => Failure::timeout("the proxy's answer"),
             Step::Tls(_) => Failure::timeout("the TLS handshake"),
-            Step::Upgrade(_) | Step::Left => {
+            Step::Upgrade(_) | Step::Prepared(_) | Step::Left => {
                 self.note_refusal(report);
                 self.upgrade.timed_out()
             }
@@ -214,8 +222,15 @@ impl Connecting {
             let failed = |failure| (phase, failure);
             match std::mem::replace(&mut self.step, Step::Left) {
                 Step::Prepared(preparation) => {
-                    let prepared = preparation?;
-                    self.connectors = prepared.connectors;
+                    match preparation? {
+                        Prepared::Addresses(addresses) => {
+                            self.resolved = addresses;
+                            if self.load(turn, report)? {
+                                return Ok(Progress::Pending);
+                            }
+                        }
+                        Prepared::Connectors(connectors) => self.connectors = connectors,
+                    }
                     if let Some(fd) = self.handed.take() {
                         let socket = tcp::register(fd.into(), turn.registry, self.token);
                         let socket = socket.map_err(|error| (Phase::Tcp, error.into()))?;
@@ -225,7 +240,8 @@ impl Connecting {
                     }
                     self.enter(Phase::Tcp, turn.now, report);
                     let options = Arc::clone(&self.config.socket);
-                    self.step = Step::Tcp(tcp::Connect::new(prepared.addresses, options));
+                    let addresses = std::mem::take(&mut self.resolved);
+                    self.step = Step::Tcp(tcp::Connect::new(addresses, options));
                 }
                 Step::Tcp(mut connect) => {
                     let socket = connect.advance(turn.registry, self.token, turn.now, report);
@@ -295,7 +311,7 @@ impl Connecting {
                         }
                     }
                 }
-                step @ (Step::Preparing(_) | Step::Left) => {
+                step @ (Step::Resolving(_) | Step::Loading(_) | Step::Left) => {
                     self.step = step;
                     return Ok(Progress::Pending);
                 }
@@ -303,77 +319,81 @@ impl Connecting {
         }
     }
 
-    /// Finds what needs no waiting at once, and has a helper thread do the rest.
+    /// Finds the addresses that need no look-up at once, and has a helper thread ask for
+    /// the others.
     fn prepare(&mut self, turn: &Turn<'_>, report: &mut Report) {
         self.enter(Phase::Dns, turn.now, report);
-        self.step = match self.start_preparation(turn) {
+        self.step = match self.resolve(turn) {
             Ok(step) => step,
             Err(failure) => Step::Prepared(Err(failure)),
         };
     }
 
-    fn start_preparation(&mut self, turn: &Turn<'_>) -> Result<Step, (Phase, Failure)> {
+    fn resolve(&mut self, turn: &Turn<'_>) -> Result<Step, (Phase, Failure)> {
         let config = &self.config;
         self.proxy = config.proxy().map_err(|status| {
             let text = format!("the environment's proxy: {}", status.text());
             (Phase::Proxy, Failure::new(status, text))
         })?;
         let in_dns = |failure| (Phase::Dns, failure);
-        let no_thread = |error: std::io::Error| {
-            let text = format!("no helper thread: {error}");
-            in_dns(Failure::new(Status::System, text))
+        let addresses = match self.handed {
+            Some(_) => Vec::new(),
+            None => match Hop::first(config, self.proxy.as_ref()).map_err(in_dns)? {
+                Hop::Known(address) => vec![address],
+                Hop::Name(name) => {
+                    let done = Arc::clone(&self.on_prepared);
+                    let then = move |addresses: Addresses| {
+                        done(addresses.map(Prepared::Addresses).map_err(in_dns));
+                    };
+                    let ticket = turn.helpers.look_up(name, dns::resolve, then);
+                    return Ok(Step::Resolving(ticket.map_err(no_thread).map_err(in_dns)?));
+                }
+            },
         };
-        let hop = match self.handed {
-            Some(_) => None,
-            None => Some(Hop::first(config, self.proxy.as_ref()).map_err(in_dns)?),
-        };
-        let server_secure = config.url.secure;
-        let proxy_secure = self.proxy.as_ref().is_some_and(|proxy| proxy.secure);
+        Ok(Step::Prepared(Ok(Prepared::Addresses(addresses))))
+    }
+
+    /// Takes the connectors that were built before, and has a helper thread build the
+    /// others; tells whether there are any.
+    fn load(&mut self, turn: &Turn<'_>, report: &mut Report) -> Result<bool, (Phase, Failure)> {
         // The settings for TLS are those for the server; a proxy is trusted by
         // the same authorities, but has a name of its own.
-        let settings = Arc::clone(&config.tls);
-        let proxy_settings = Arc::new(settings.for_proxy());
-        let connectors = RouteConnectors {
-            server: turn.connectors.cached(&settings).filter(|_| server_secure),
-            proxy: turn
-                .connectors
-                .cached(&proxy_settings)
-                .filter(|_| proxy_secure),
+        let server = Arc::clone(&self.config.tls);
+        let server = Some(server).filter(|_| self.config.url.secure);
+        let proxy = self.proxy.as_ref().filter(|proxy| proxy.secure);
+        let proxy = proxy.map(|_| Arc::new(self.config.tls.for_proxy()));
+        let cached = |settings: &Option<Arc<TlsSettings>>| {
+            let settings = settings.as_ref()?;
+            turn.connectors.cached(settings)
         };
-        let lacks_server = server_secure && connectors.server.is_none();
-        let lacks_proxy = proxy_secure && connectors.proxy.is_none();
+        self.connectors = RouteConnectors {
+            server: cached(&server),
+            proxy: cached(&proxy),
+        };
+        let lacks_server = server.is_some() && self.connectors.server.is_none();
+        let lacks_proxy = proxy.is_some() && self.connectors.proxy.is_none();
+        if !lacks_server && !lacks_proxy {
+            return Ok(false);
+        }
+        // What one attempt loads is for all: only the deadline of the whole ends it.
+        report.enter(Phase::Tls, Instant::now());
+        self.phase_deadline = None;
         let shared = Arc::clone(turn.connectors);
-        let finish = move |addresses: Addresses| {
-            let addresses = addresses.map_err(in_dns)?;
-            let mut connectors = connectors;
-            if lacks_server {
-                let built = shared.build(&settings);
-                connectors.server = Some(built.map_err(|failure| (Phase::Tls, failure))?);
-            }
-            if lacks_proxy {
-                let built = shared.build(&proxy_settings);
-                connectors.proxy = Some(built.map_err(|failure| (Phase::Proxy, failure))?);
-            }
-            Ok(Prepared {
-                addresses,
-                connectors,
-            })
+        let build = move |settings: Option<Arc<TlsSettings>>, phase| {
+            let built = settings.map(|settings| shared.build(&settings)).transpose();
+            built.map_err(|failure| (phase, failure))
+        };
+        let build_all = move || {
+            Ok(Prepared::Connectors(RouteConnectors {
+                server: build(server, Phase::Tls)?,
+                proxy: build(proxy, Phase::Proxy)?,
+            }))
         };
         let done = Arc::clone(&self.on_prepared);
-        let addresses = match hop {
-            Some(Hop::Name(name)) => {
-                let then = move |addresses| done(finish(addresses));
-                let ticket = turn.helpers.look_up(name, dns::resolve, then);
-                return Ok(Step::Preparing(ticket.map_err(no_thread)?));
-            }
-            Some(Hop::Known(address)) => vec![address],
-            None => Vec::new(),
-        };
-        if !(lacks_server || lacks_proxy) {
-            return Ok(Step::Prepared(finish(Ok(addresses))));
-        }
-        let ticket = turn.helpers.run(move || done(finish(Ok(addresses))));
-        Ok(Step::Preparing(ticket.map_err(no_thread)?))
+        let ticket = turn.helpers.run(move || done(build_all()));
+        let ticket = ticket.map_err(|error| (Phase::Tls, no_thread(error)))?;
+        self.step = Step::Loading(ticket);
+        Ok(true)
     }
 
     fn enter(&mut self, phase: Phase, now: Instant, report: &mut Report) {
@@ -539,7 +559,7 @@ impl Connecting {
                 Some(handshake.wire_mut().below_mut().as_raw_fd())
             }
             Step::Proxy(transport, _) | Step::Upgrade(transport) => Some(transport.as_raw_fd()),
-            Step::Preparing(_) | Step::Prepared(_) | Step::Left => None,
+            Step::Resolving(_) | Step::Loading(_) | Step::Prepared(_) | Step::Left => None,
         }
     }
 
@@ -561,9 +581,13 @@ impl Connecting {
                 handshake.wire_mut().below_mut().deregister(registry);
             }
             Step::Proxy(transport, _) | Step::Upgrade(transport) => transport.deregister(registry),
-            Step::Preparing(_) | Step::Prepared(_) | Step::Left => {}
+            Step::Resolving(_) | Step::Loading(_) | Step::Prepared(_) | Step::Left => {}
         }
     }
+}
+
+fn no_thread(error: std::io::Error) -> Failure {
+    Failure::new(Status::System, format!("no helper thread: {error}"))
 }
 
 /// Speaks with a proxy, as far as the socket goes.

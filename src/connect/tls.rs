@@ -452,14 +452,19 @@ fn has_reason(error: &ErrorStack, reason: &str) -> bool {
 /// milliseconds, so it happens on a helper thread, once for all connections of
 /// the same settings.
 #[derive(Default)]
-pub struct Connectors(Mutex<VecDeque<(Arc<TlsSettings>, TlsConnector)>>);
+pub struct Connectors {
+    built: Mutex<VecDeque<(Arc<TlsSettings>, TlsConnector)>>,
+    /// Held while building, so that simultaneous connects build only one. A turn never
+    /// takes it.
+    building: Mutex<()>,
+}
 
 impl Drop for Connectors {
     fn drop(&mut self) {
-        let connectors = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if !connectors.is_empty() {
+        let built = self.built.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !built.is_empty() {
             let _inside = sys::enter_tls();
-            connectors.clear();
+            built.clear();
         }
     }
 }
@@ -470,35 +475,29 @@ impl Connectors {
 
     /// The connector, if it was built before.
     pub fn cached(&self, settings: &TlsSettings) -> Option<TlsConnector> {
-        Self::find(&self.lock(), settings)
+        let built = self.lock();
+        let mut same = built.iter().filter(|(other, _)| **other == *settings);
+        same.next().map(|(_, connector)| connector.clone())
     }
 
     /// Builds the connector. Blocks; for helper threads.
     pub fn build(&self, settings: &Arc<TlsSettings>) -> Result<TlsConnector, Failure> {
-        // Held while building, so that simultaneous connects build only one.
-        let mut cached = self.lock();
-        if let Some(connector) = Self::find(&cached, settings) {
+        let _alone = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(connector) = self.cached(settings) {
             return Ok(connector);
         }
         let _inside = sys::enter_tls();
         let connector = settings.connector()?;
-        if cached.len() == Self::MOST {
-            cached.pop_front();
+        let mut built = self.lock();
+        if built.len() == Self::MOST {
+            built.pop_front();
         }
-        cached.push_back((Arc::clone(settings), connector.clone()));
+        built.push_back((Arc::clone(settings), connector.clone()));
         Ok(connector)
     }
 
-    fn find(
-        cached: &VecDeque<(Arc<TlsSettings>, TlsConnector)>,
-        settings: &TlsSettings,
-    ) -> Option<TlsConnector> {
-        let mut same = cached.iter().filter(|(other, _)| **other == *settings);
-        same.next().map(|(_, connector)| connector.clone())
-    }
-
     fn lock(&self) -> MutexGuard<'_, VecDeque<(Arc<TlsSettings>, TlsConnector)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

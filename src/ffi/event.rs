@@ -120,7 +120,8 @@ pub enum wsc_phase_t {
     WSC_PHASE_TCP = 2,
     /// Talking to a proxy.
     WSC_PHASE_PROXY = 3,
-    /// In the TLS handshake.
+    /// In the TLS handshake, or before it and TCP loading the trusted certificates, which
+    /// the first connection of a loop does with its settings for TLS.
     WSC_PHASE_TLS = 4,
     /// In the HTTP upgrade.
     WSC_PHASE_UPGRADE = 5,

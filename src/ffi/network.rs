@@ -159,7 +159,7 @@ pub unsafe extern "C" fn wsc_conn_clear_proxy_headers(conn: *mut wsc_conn_t) -> 
 /// Sets a deadline for one phase of connecting.
 ///
 /// Takes effect with the next attempt. It holds within that of
-/// `wsc_conn_set_connect_timeout`.
+/// `wsc_conn_set_connect_timeout`. That of WSC_PHASE_TLS is for the handshake.
 ///
 /// @param conn        Borrowed. Not NULL.
 /// @param phase       WSC_PHASE_DNS, WSC_PHASE_TCP, WSC_PHASE_PROXY or WSC_PHASE_TLS.

@@ -54,7 +54,7 @@ pub enum wsc_report_number_t {
     WSC_REPORT_TCP_US = 12,
     /// Microseconds in the proxy phase.
     WSC_REPORT_PROXY_US = 13,
-    /// Microseconds in the TLS phase.
+    /// Microseconds in the TLS phase, loading the trusted certificates among them.
     WSC_REPORT_TLS_US = 14,
     /// Microseconds in the upgrade.
     WSC_REPORT_UPGRADE_US = 15,
