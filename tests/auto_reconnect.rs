@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use support::{Client, Deflate, Drive, Host, Peer, Random, Server, bounded, field, op};
-use wsc::connection::{Counter, State};
+use wsc::connection::{Connection, Counter, State};
 use wsc::error::Status;
 use wsc::event::{EventType, MessageType, Part};
 use wsc::reconnect::QueuePolicy;
@@ -215,6 +215,81 @@ fn messages_that_wait_are_kept_dropped_or_expire() {
             peer.close();
             assert_eq!(client.end().unsent, if expires { 2 } else { 0 });
         }
+    });
+}
+
+#[test]
+fn what_is_kept_for_a_reconnect_that_is_taken_back_waits_for_the_next_attempt() {
+    type TakeBack = fn(&Connection) -> Result<(), Status>;
+    let ways: [TakeBack; 3] = [
+        Connection::cancel_reconnect,
+        |connection| connection.close(1000, b""),
+        Connection::abort,
+    ];
+    bounded(move || {
+        for take_back in ways {
+            let server = Server::listen();
+            let client = persistent(&server.url(), Drive::Poll);
+            client
+                .set_reconnect(|contract| {
+                    contract.queue = QueuePolicy::Keep;
+                    contract.set_delays(MINUTE, MINUTE)
+                })
+                .unwrap();
+            let lose_unheard = || {
+                client.connect().unwrap();
+                client.expect(EventType::Connect);
+                let mut peer = server.accept();
+                peer.read_request();
+                peer
+            };
+            client.send_text(b"early").unwrap();
+            lose_unheard().close();
+            assert_eq!(client.end().unsent, 0);
+            let kept = client.buffered_amount();
+            take_back(&client).unwrap();
+            assert_eq!(client.state(), State::Closed);
+            assert_eq!(client.send_text(b"nowhere"), Err(Status::State));
+            assert!(kept > 0 && client.buffered_amount() == kept);
+
+            lose_unheard().close();
+            assert_eq!(client.end().unsent, 0);
+            take_back(&client).unwrap();
+            client.connect().unwrap();
+            client.expect(EventType::Connect);
+            let mut peer = server.accept();
+            peer.accept();
+            client.expect(EventType::Handshake);
+            assert_eq!(peer.text(), "early");
+            assert_eq!(client.buffered_amount(), 0);
+
+            client.abort().unwrap();
+            assert_eq!(client.end().unsent, 0);
+            client.send_text(b"nowhere").unwrap_err();
+        }
+        // An attempt that nothing follows counts it.
+        let server = Server::listen();
+        let client = persistent(&server.url(), Drive::Poll);
+        client
+            .set_reconnect(|contract| {
+                contract.queue = QueuePolicy::Keep;
+                contract.set_delays(MINUTE, MINUTE)
+            })
+            .unwrap();
+        client.send_text(b"early").unwrap();
+        for lost in [0, 1] {
+            client.connect().unwrap();
+            client.expect(EventType::Connect);
+            let mut peer = server.accept();
+            peer.read_request();
+            match lost {
+                0 => peer.close(),
+                _ => client.abort().unwrap(),
+            }
+            assert_eq!(client.end().unsent, lost);
+            client.cancel_reconnect().unwrap();
+        }
+        assert_eq!(client.buffered_amount(), 0);
     });
 }
 

@@ -234,6 +234,11 @@ pub unsafe extern "C" fn wsc_conn_set_reconnect_after_fatal(
 /// have expired in the next one. A message that is kept takes its memory twice until it
 /// has left.
 ///
+/// Where that reconnect is taken back, by `wsc_conn_cancel_reconnect`, `wsc_conn_close` or
+/// `wsc_conn_abort`, what was kept waits for the next attempt all the same, whose CLOSE
+/// counts what it loses. `wsc_conn_buffered_amount` tells what waits, and
+/// `wsc_conn_free` drops it.
+///
 /// @param conn       Borrowed. Not NULL.
 /// @param policy     A `wsc_queue_policy_t`. Default WSC_QUEUE_DROP.
 /// @param expire_ms  For WSC_QUEUE_EXPIRE: how long a message may wait. Else 0.
