@@ -56,7 +56,7 @@ final class AutoReconnect
      */
     private function write(NativeConnection $native): void
     {
-        $native->set(
+        $native->call(
             'wsc_conn_set_reconnect_delay',
             'autoReconnect->minDelay, maxDelay',
             Duration::milliseconds($this->minDelay, 'autoReconnect->minDelay'),
@@ -76,7 +76,7 @@ final class AutoReconnect
             Duration::milliseconds($this->stableAfter, 'autoReconnect->stableAfter')
         );
         $native->set('wsc_conn_set_reconnect_after_fatal', 'autoReconnect->afterFatal', $this->afterFatal);
-        $native->set(
+        $native->call(
             'wsc_conn_set_queue_policy',
             'autoReconnect->queued, expireAfter',
             $this->queued->value,

@@ -8,7 +8,6 @@ use Wsc\Exception\InvalidArgumentException;
 use Wsc\Exception\WscException;
 use Wsc\Internal\Event;
 use Wsc\Internal\EventLoop;
-use Wsc\Internal\EventQueue;
 use Wsc\Internal\EventType;
 use Wsc\Internal\Failure;
 use Wsc\Internal\Handlers;
@@ -141,10 +140,6 @@ final class Connection
 
     private static ?Handlers $handlers = null;
 
-    private readonly EventLoop $loop;
-
-    private readonly EventQueue $queue;
-
     private readonly NativeConnection $native;
 
     /** Whether the user has ended the attempt. */
@@ -164,11 +159,7 @@ final class Connection
      */
     public function __construct(string $url)
     {
-        $this->loop = EventLoop::get();
-        $this->queue = $this->loop->queue;
-        $this->native = new NativeConnection($this->loop->native, $url);
-        // It would limit what is sent: what is received has its own.
-        $this->native->setSize('wsc_conn_set_max_message_size', \PHP_INT_MAX, 'maxPackageSize');
+        $this->native = new NativeConnection(EventLoop::get(), $url);
     }
 
     private function __clone()
@@ -210,7 +201,7 @@ final class Connection
     {
         $this->applySettings();
         $this->native->reconnect($after);
-        $this->queue->discard($this->native->id);
+        $this->native->loop->queue->discard($this->native->id);
         $this->attempt();
     }
 
@@ -384,7 +375,7 @@ final class Connection
     {
         $this->native->abort();
         $this->ended = true;
-        $this->queue->discard($this->native->id);
+        $this->native->loop->queue->discard($this->native->id);
         $this->releaseIfOver();
     }
 
@@ -406,7 +397,7 @@ final class Connection
     public function pauseRecv(): void
     {
         $this->native->pauseRecv();
-        $this->queue->hold($this->native->id);
+        $this->native->loop->queue->hold($this->native->id);
     }
 
     /**
@@ -415,7 +406,7 @@ final class Connection
     public function resumeRecv(): void
     {
         $this->native->resumeRecv();
-        $this->loop->release($this->native->id);
+        $this->native->loop->release($this->native->id);
     }
 
     /**
@@ -433,7 +424,7 @@ final class Connection
     {
         $state = $this->native->state();
         // The library is ahead by the events that are yet to be delivered.
-        return $state === State::Closed && $this->queue->holdsEndOf($this->native->id) ? State::Closing : $state;
+        return $state === State::Closed && $this->native->loop->queue->holdsEndOf($this->native->id) ? State::Closing : $state;
     }
 
     /**
@@ -548,17 +539,18 @@ final class Connection
         $native->setSize('wsc_conn_set_max_frame_size', $this->maxFrameSize ?? $this->maxPackageSize, 'maxFrameSize');
         $native->set('wsc_conn_set_streaming', 'streaming', $this->streaming);
         if ($this->streaming) {
-            $this->loop->native->batch->hasParts = true;
+            $native->loop->native->batch->hasParts = true;
         }
         AutoReconnect::apply($this->autoReconnect, $native);
         $this->writeSettings($native);
+        $native->shareSettings();
     }
 
     private function attempt(): void
     {
         $this->ended = $this->unfinished = false;
         self::$handlers ??= new Handlers(self::receive(...), self::receiveRun(...), self::handle(...));
-        $this->queue->register($this->native->id, $this, self::$handlers);
+        $this->native->loop->queue->register($this->native->id, $this, self::$handlers);
     }
 
     /**
@@ -569,9 +561,9 @@ final class Connection
         $state = $this->native->state();
         if (
             ($state === State::Closed || $state === State::Initial)
-            && !$this->queue->holdsEndOf($this->native->id)
+            && !$this->native->loop->queue->holdsEndOf($this->native->id)
         ) {
-            $this->queue->unregister($this->native->id);
+            $this->native->loop->queue->unregister($this->native->id);
         }
     }
 

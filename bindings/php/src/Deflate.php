@@ -59,13 +59,13 @@ final class Deflate
             'deflate->threshold',
             NativeConnection::unsigned($this->threshold, 'deflate->threshold')
         );
-        $native->set(
+        $native->call(
             'wsc_conn_set_deflate_window_bits',
             'deflate->clientWindowBits, serverWindowBits',
             NativeConnection::int32($this->clientWindowBits),
             NativeConnection::int32($this->serverWindowBits)
         );
-        $native->set(
+        $native->call(
             'wsc_conn_set_deflate_no_context_takeover',
             'deflate->clientNoContextTakeover, serverNoContextTakeover',
             $this->clientNoContextTakeover,

@@ -5,7 +5,6 @@ declare(strict_types=1);
 namespace Wsc;
 
 use Wsc\Exception\WscException;
-use Wsc\Internal\Duration;
 use Wsc\Internal\NativeConnection;
 
 /**
@@ -87,20 +86,11 @@ trait HasSettings
     private function writeSettings(NativeConnection $native): void
     {
         $native->setTime('wsc_conn_set_connect_timeout', $this->connectTimeout, 'connectTimeout');
-        $phases = [
-            'dnsTimeout' => Phase::Dns,
-            'tcpTimeout' => Phase::Tcp,
-            'proxyTimeout' => Phase::Proxy,
-            'tlsTimeout' => Phase::Tls,
-        ];
-        foreach ($phases as $property => $phase) {
-            $native->call(
-                'wsc_conn_set_phase_timeout',
-                $property,
-                $phase->value,
-                Duration::milliseconds($this->$property, $property)
-            );
-        }
+        $phases = 'wsc_conn_set_phase_timeout';
+        $native->setTime($phases, $this->dnsTimeout, 'dnsTimeout', Phase::Dns->value);
+        $native->setTime($phases, $this->tcpTimeout, 'tcpTimeout', Phase::Tcp->value);
+        $native->setTime($phases, $this->proxyTimeout, 'proxyTimeout', Phase::Proxy->value);
+        $native->setTime($phases, $this->tlsTimeout, 'tlsTimeout', Phase::Tls->value);
         $native->setTime('wsc_conn_set_handshake_timeout', $this->handshakeTimeout, 'handshakeTimeout');
         $native->setTime('wsc_conn_set_pong_timeout', $this->pongTimeout, 'pongTimeout');
         $native->setTime('wsc_conn_set_idle_timeout', $this->idleTimeout, 'idleTimeout');

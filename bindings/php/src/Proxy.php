@@ -39,6 +39,9 @@ final class Proxy
      */
     public static function apply(?self $proxy, NativeConnection $native): void
     {
+        if (!$native->begin('proxy', $proxy !== null)) {
+            return;
+        }
         if ($proxy !== null && $proxy->url === null) {
             $native->call('wsc_conn_set_proxy_from_environment', 'proxy');
         } else {

@@ -74,6 +74,9 @@ final class Tls
      */
     public static function apply(?self $settings, NativeConnection $native): void
     {
+        if (!$native->begin('tls', $settings !== null)) {
+            return;
+        }
         $native->call('wsc_conn_reset_tls', 'tls');
         if ($settings !== null) {
             $settings->writeTrust($native);

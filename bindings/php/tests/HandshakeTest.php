@@ -4,7 +4,10 @@ declare(strict_types=1);
 
 namespace Wsc\Tests;
 
+use FFI;
 use Wsc\Connection;
+use Wsc\Internal\HttpHead;
+use Wsc\Internal\Library;
 use Wsc\Loop;
 use Wsc\MessageType;
 use Wsc\Part;
@@ -120,6 +123,43 @@ final class HandshakeTest extends TestCase
         );
         self::assertSame(['a=1', 'b=2'], $response->getHeaders()['Set-Cookie']);
         self::assertStringEndsWith("set-cookie:  b=2 \r\n\r\n", (string) $response);
+    }
+
+    /**
+     * @dataProvider heads
+     */
+    public function testAHeadIsTakenApartAsTheLibraryDoes(string $head): void
+    {
+        $ffi = Library::get();
+        [$name, $value] = [$ffi->new('const void *[1]'), $ffi->new('const void *[1]')];
+        [$nameLength, $valueLength] = [$ffi->new('size_t[1]'), $ffi->new('size_t[1]')];
+        $length = strlen($head);
+        $fields = [];
+        while (
+            $ffi->wsc_http_header_at($head, $length, count($fields), $name, $nameLength, $value, $valueLength) === 0
+        ) {
+            $fields[] = [FFI::string($name[0], $nameLength[0]), FFI::string($value[0], $valueLength[0])];
+        }
+        self::assertNotSame([], $fields);
+        self::assertSame($fields, HttpHead::fields($head));
+
+        self::assertSame(0, $ffi->wsc_http_status_line($head, $length, $value, $valueLength));
+        self::assertSame(FFI::string($value[0], $valueLength[0]), HttpHead::statusLine($head));
+    }
+
+    /**
+     * @return iterable<string, array{string}>
+     */
+    public static function heads(): iterable
+    {
+        yield 'usual' => ["HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSet-Cookie: a=b; c=\"d:e\"\r\n\r\n"];
+        yield 'space around' => ["HTTP/1.1 101 OK\r\nA: \t b \t\r\nB:c\r\nC: \r\nD:\r\n\r\n"];
+        yield 'no reason' => ["HTTP/1.1 101\r\nA: b\r\n\r\n"];
+        yield 'a colon in the reason' => ["HTTP/1.1 101 a: b\r\nA: b\r\n\r\n"];
+        yield 'line feeds alone' => ["HTTP/1.1 101 OK\nA: b\nC: d\n\n"];
+        yield 'any bytes' => ["HTTP/1.1 101 OK\r\n!#$%&'*+-.^_`|~0a: \x80\xff\tz\r\n\r\n"];
+        yield 'the same name' => ["HTTP/1.1 101 OK\r\nA: 1\r\na: 2\r\nA: 3\r\n\r\n"];
+        yield 'long' => ["HTTP/1.1 101 OK\r\nA: " . str_repeat('b ', 30000) . "\r\n\r\n"];
     }
 
     public function testAFrameInThePacketOfTheAnswerIsDeliveredAtOnce(): void

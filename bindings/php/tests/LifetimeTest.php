@@ -76,6 +76,38 @@ final class LifetimeTest extends TestCase
         self::assertNull($ws);
     }
 
+    public function testAnIdleConnectionCostsLittleMemory(): void
+    {
+        $server = Server::start(static function (Listener $listener): void {
+            $peers = [];
+            while (count($peers) < 101) {
+                $peers[] = $peer = $listener->accept();
+                $peer->upgrade();
+            }
+            $listener->await();
+        });
+        $connections = array_fill(0, 101, null);
+        $count = 0;
+        $onOpen = static function () use (&$count): void {
+            ++$count;
+        };
+        $before = 0;
+        foreach ($connections as $i => &$ws) {
+            $ws = $this->connection($server);
+            $ws->onWebSocketConnect = $onOpen;
+            $ws->connectTimeout = 5;
+            $ws->headers = ['X-Same' => 'for all'];
+            $ws->connect();
+            $this->dispatchUntil(static function () use (&$count, $i): bool {
+                return $count > $i;
+            }, 'the connection');
+            // The first one loads classes.
+            $before = $before === 0 ? memory_get_usage() : $before;
+        }
+
+        self::assertLessThan(1800, (memory_get_usage() - $before) / 100);
+    }
+
     public function testMemoryIsFlatOverManyConnections(): void
     {
         $server = Server::echo();

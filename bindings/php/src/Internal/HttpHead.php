@@ -4,25 +4,19 @@ declare(strict_types=1);
 
 namespace Wsc\Internal;
 
-use Wsc\Status;
-
 /**
- * Reads a raw HTTP response head with the library's parser.
+ * Takes a raw HTTP response head apart. The library has found it to be one, so that no more than its lines are
+ * looked at.
  *
  * @internal
  */
 final class HttpHead
 {
+    private const FIELD = '/^([^\s:]+):[ \t]*([^\r\n]*)/m';
+
     public static function statusLine(string $head): string
     {
-        $ffi = Library::get();
-        $line = $ffi->new('const void *');
-        $length = $ffi->new('size_t');
-        Failure::check(
-            $ffi->wsc_http_status_line($head, \strlen($head), \FFI::addr($line), \FFI::addr($length)),
-            'response head'
-        );
-        return self::string($line, $length);
+        return \rtrim((string) \strstr(\ltrim($head, "\r\n"), "\n", true), "\r");
     }
 
     /**
@@ -30,32 +24,7 @@ final class HttpHead
      */
     public static function fields(string $head): array
     {
-        $ffi = Library::get();
-        $name = $ffi->new('const void *');
-        $nameLength = $ffi->new('size_t');
-        $value = $ffi->new('const void *');
-        $valueLength = $ffi->new('size_t');
-        $fields = [];
-        do {
-            $status = $ffi->wsc_http_header_at(
-                $head,
-                \strlen($head),
-                \count($fields),
-                \FFI::addr($name),
-                \FFI::addr($nameLength),
-                \FFI::addr($value),
-                \FFI::addr($valueLength)
-            );
-            if ($status === Status::NotFound->value) {
-                return $fields;
-            }
-            Failure::check($status, 'response head');
-            $fields[] = [self::string($name, $nameLength), self::string($value, $valueLength)];
-        } while (true);
-    }
-
-    private static function string(\FFI\CData $start, \FFI\CData $length): string
-    {
-        return $length->cdata === 0 ? '' : \FFI::string($start, $length->cdata);
+        \preg_match_all(self::FIELD, $head, $found, \PREG_SET_ORDER);
+        return \array_map(static fn (array $field): array => [$field[1], \rtrim($field[2], " \t")], $found);
     }
 }

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Wsc\Internal;
 
 use FFI\CData;
+use Wsc\Connection;
 use Wsc\Counter;
 use Wsc\Exception\InvalidArgumentException;
 use Wsc\Exception\WscException;
@@ -32,26 +33,38 @@ final class NativeConnection
 
     public readonly CData $handle;
 
-    /** Where the library writes counters, which are asked for often. */
-    private readonly CData $number;
+    /**
+     * The settings that were told, by subject; of one that is not here the library has its default. Connections
+     * with the same settings share one array: it would be a third of all that an idle one needs.
+     *
+     * @var array<string, mixed>
+     */
+    private array $told = [];
 
-    private readonly CData $numberAddress;
+    /** @var array<string, mixed> the array to share */
+    private static array $lastTold = [];
 
-    /** @var array<string, array<mixed>> what the settings are, by function */
-    private array $settings = [];
+    /** @var array<string, mixed>|null the library's defaults, by subject */
+    private static ?array $defaults = null;
+
+    /** Where the library writes the handle of a new connection: wsc_conn_t *[1]. */
+    private static ?CData $newHandle = null;
+
+    /** Where the library writes counters, which are asked for often: uint64_t[1]. */
+    private static ?CData $number = null;
 
     /**
      * @throws WscException
      */
-    public function __construct(NativeLoop $loop, string $url)
+    public function __construct(public readonly EventLoop $loop, string $url)
     {
-        $this->ffi = Library::get();
-        $handle = $this->ffi->new('wsc_conn_t *');
-        Failure::check($this->ffi->wsc_conn_new($loop->handle, self::text($url), \FFI::addr($handle)), 'URL');
-        $this->handle = $handle;
-        $this->id = $this->ffi->wsc_conn_id($handle);
-        $this->number = $this->ffi->new('uint64_t');
-        $this->numberAddress = \FFI::addr($this->number);
+        $this->ffi = $ffi = Library::get();
+        $place = self::$newHandle ??= $ffi->new('wsc_conn_t *[1]');
+        Failure::check($ffi->wsc_conn_new($loop->native->handle, self::text($url), $place), 'URL');
+        $this->handle = $handle = $place[0];
+        $this->id = $ffi->wsc_conn_id($handle);
+        // It would limit what is sent: what is received has its own.
+        Failure::check($ffi->wsc_conn_set_max_message_size($handle, \PHP_INT_MAX), 'maxPackageSize');
     }
 
     public function __destruct()
@@ -83,16 +96,15 @@ final class NativeConnection
     }
 
     /**
-     * The same for settings, which need no call while they are as they were.
+     * The same for a setting of one value, which needs no call while it is as it was.
      *
      * @throws WscException
      */
-    public function set(string $function, string $subject, string|int|bool|null ...$arguments): void
+    public function set(string $function, string $subject, string|int|bool $value): void
     {
-        if (($this->settings[$function] ?? null) !== $arguments) {
-            unset($this->settings[$function]);
-            $this->call($function, $subject, ...$arguments);
-            $this->settings[$function] = $arguments;
+        if (!$this->isTold($subject, $value)) {
+            $this->call($function, $subject, $value);
+            $this->told[$subject] = $value;
         }
     }
 
@@ -101,7 +113,10 @@ final class NativeConnection
      */
     public function setText(string $function, string $text, string $subject): void
     {
-        $this->set($function, $subject, self::text($text));
+        if (!$this->isTold($subject, $text)) {
+            $this->call($function, $subject, self::text($text));
+            $this->told[$subject] = $text;
+        }
     }
 
     /**
@@ -109,16 +124,80 @@ final class NativeConnection
      */
     public function setSize(string $function, int $bytes, string $subject): void
     {
-        // The library refuses 0; a negative number would arrive as a huge one.
-        $this->set($function, $subject, \max(0, $bytes));
+        if (!$this->isTold($subject, $bytes)) {
+            // The library refuses 0; a negative number would arrive as a huge one.
+            $this->call($function, $subject, \max(0, $bytes));
+            $this->told[$subject] = $bytes;
+        }
     }
 
     /**
+     * @param int ...$before arguments before the time
+     *
      * @throws WscException
      */
-    public function setTime(string $function, float $seconds, string $subject): void
+    public function setTime(string $function, float $seconds, string $subject, int ...$before): void
     {
-        $this->set($function, $subject, Duration::milliseconds($seconds, $subject));
+        if (!$this->isTold($subject, $seconds)) {
+            $before[] = Duration::milliseconds($seconds, $subject);
+            $this->call($function, $subject, ...$before);
+            $this->told[$subject] = $seconds;
+        }
+    }
+
+    /**
+     * Whether settings that belong together have to be told: unless there are none and were none. What they name,
+     * a file for instance, may have changed since.
+     */
+    public function begin(string $subject, bool $areSome): bool
+    {
+        if (!$areSome && empty($this->told[$subject])) {
+            return false;
+        }
+        unset($this->told[$subject]);
+        if ($areSome) {
+            $this->told[$subject] = true;
+        }
+        return true;
+    }
+
+    /**
+     * To be called when the settings were told.
+     */
+    public function shareSettings(): void
+    {
+        if ($this->told === self::$lastTold) {
+            $this->told = self::$lastTold;
+        } else {
+            self::$lastTold = $this->told;
+        }
+    }
+
+    private function isTold(string $subject, string|int|float|bool $value): bool
+    {
+        if (isset($this->told[$subject])) {
+            return $this->told[$subject] === $value;
+        }
+        self::$defaults ??= self::defaults();
+        return isset(self::$defaults[$subject]) && self::$defaults[$subject] === $value;
+    }
+
+    /**
+     * @return array<string, mixed>
+     */
+    private static function defaults(): array
+    {
+        // Connection's properties begin with the library's defaults, which the tests compare.
+        $defaults = (new \ReflectionClass(Connection::class))->getDefaultProperties();
+        // The limit of what is received is, by default, that of what is sent.
+        unset($defaults['maxPackageSize']);
+        $none = [
+            'websocketOrigin' => '',
+            'websocketClientProtocol' => '',
+            'autoReconnect' => false,
+            'deflate' => false,
+        ];
+        return $none + $defaults;
     }
 
     /**
@@ -140,6 +219,9 @@ final class NativeConnection
      */
     public function replaceHeaders(string $clear, string $add, string $subject, array $headers): void
     {
+        if (!$this->begin($subject, $headers !== [])) {
+            return;
+        }
         $this->call($clear, $subject);
         foreach ($headers as $name => $values) {
             foreach (\is_array($values) ? $values : [$values] as $value) {
@@ -149,6 +231,16 @@ final class NativeConnection
                 $this->call($add, "{$subject}['$name']", self::text((string) $name), self::text((string) $value));
             }
         }
+    }
+
+    /**
+     * @param int $bytes of what waits to be sent, from which on the library takes no more, and tells when it is less
+     *
+     * @throws WscException
+     */
+    public function limitQueue(int $bytes): void
+    {
+        Failure::check($this->ffi->wsc_conn_set_send_queue_limit($this->handle, $bytes), 'maxSendBufferSize');
     }
 
     /**
@@ -259,11 +351,12 @@ final class NativeConnection
      */
     public function counter(Counter $counter): int
     {
-        $status = $this->ffi->wsc_conn_counter($this->handle, $counter->value, $this->numberAddress);
+        $number = self::$number ??= $this->ffi->new('uint64_t[1]');
+        $status = $this->ffi->wsc_conn_counter($this->handle, $counter->value, $number);
         if ($status !== 0) {
             throw Failure::of(Status::of($status), 'counter()');
         }
-        return $this->number->cdata;
+        return $number[0];
     }
 
     /**
@@ -305,10 +398,9 @@ final class NativeConnection
      */
     public function reportNumber(ReportNumber $number): int
     {
-        $this->checkReport(
-            $this->ffi->wsc_conn_report_number($this->handle, $number->value, $this->numberAddress)
-        );
-        return $this->number->cdata;
+        $place = self::$number ??= $this->ffi->new('uint64_t[1]');
+        $this->checkReport($this->ffi->wsc_conn_report_number($this->handle, $number->value, $place));
+        return $place[0];
     }
 
     /**

@@ -26,6 +26,7 @@ use Wsc\Proxy;
 use Wsc\Settings;
 use Wsc\Status;
 use Wsc\Workerman\Internal\Attempt;
+use Wsc\Workerman\Internal\Context;
 use Wsc\Workerman\Internal\Installed;
 use Wsc\Workerman\Internal\RawFrames;
 use Wsc\Workerman\Internal\SocketContext;
@@ -150,7 +151,9 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         if ($isSecure) {
             $this->transport = 'ssl';
         }
-        $this->context ??= new \stdClass();
+        if ($this->wscAttempt->isWebSocket) {
+            $this->context = new Context();
+        }
         if ($this->wscAttempt->isWebSocket && Worker::$globalEvent !== null) {
             // The earlier the stream is opened, the lower its number: select takes none above 1023.
             Adapter::attach();
@@ -188,7 +191,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         $this->configure($native);
         $native->connect();
         self::$wscHandlers ??= new Handlers(self::receive(...), self::receiveRun(...), self::handle(...));
-        $this->wscAttempt->loop?->queue->register($native->id, $this, self::$wscHandlers);
+        $native->loop->queue->register($native->id, $this, self::$wscHandlers);
         $this->{Installed::property('connectStartTime')} = \microtime(true);
         if (\property_exists($this, 'eventLoop')) {
             $this->eventLoop ??= Worker::$globalEvent;
@@ -347,9 +350,10 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             return;
         }
         $this->wscAttempt->paused = true;
-        $this->wscAttempt->native?->pauseRecv();
-        if ($this->wscAttempt->native !== null) {
-            $this->wscAttempt->loop?->queue->hold($this->wscAttempt->native->id);
+        $native = $this->wscAttempt->native;
+        if ($native !== null) {
+            $native->pauseRecv();
+            $native->loop->queue->hold($native->id);
         }
     }
 
@@ -363,13 +367,10 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             return;
         }
         $this->wscAttempt->paused = false;
-        if ($this->wscAttempt->native === null || $this->wscAttempt->loop === null) {
-            return;
-        }
-        $this->wscAttempt->native->resumeRecv();
-        $this->wscAttempt->loop->queue->release($this->wscAttempt->native->id);
-        if (!$this->wscAttempt->loop->queue->isEmpty()) {
-            $this->wscAttempt->loop->native->wake();
+        $native = $this->wscAttempt->native;
+        if ($native !== null) {
+            $native->resumeRecv();
+            $native->loop->release($native->id);
         }
     }
 
@@ -399,20 +400,16 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     private function native(): NativeConnection
     {
         if ($this->wscAttempt->native === null) {
-            $loop = EventLoop::get();
-            $native = new NativeConnection($loop->native, 'ws://localhost/');
-            // What is sent has no limit in Workerman but that of the buffer; what is received has its own.
-            $native->setSize('wsc_conn_set_max_message_size', \PHP_INT_MAX, 'maxPackageSize');
-            $native->setSize('wsc_conn_set_max_frame_size', \PHP_INT_MAX, 'maxPackageSize');
+            $native = new NativeConnection(EventLoop::get(), 'ws://localhost/');
+            $native->setSize('wsc_conn_set_max_frame_size', \PHP_INT_MAX, 'maxFrameSize');
             $this->wscAttempt->accepted = $this->wscAttempt->queued = 0;
             $this->wscAttempt->automaticPong = true;
             // Makes the library tell when the queue is empty after every time that it is not.
-            $native->setSize('wsc_conn_set_send_queue_limit', 1, 'maxSendBufferSize');
+            $native->limitQueue(1);
             $this->wscAttempt->drainIsTold = false;
             if ($this->wscAttempt->paused) {
                 $native->pauseRecv();
             }
-            $this->wscAttempt->loop = $loop;
             $this->wscAttempt->native = $native;
         }
         return $this->wscAttempt->native;
@@ -440,11 +437,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             $tls ? 'wss' : 'ws',
             $host,
             $this->{Installed::property('remotePort')},
-            \preg_replace_callback(
-                self::NOT_IN_URL,
-                static fn (array $match): string => \rawurlencode($match[0]),
-                \strtr($this->getRemoteURI(), ["\r" => '', "\n" => ''])
-            )
+            self::encode($this->getRemoteURI())
         ));
         $protocols = $this->setHeaders($native);
         $native->setText('wsc_conn_set_origin', (string) $this->websocketOrigin, 'websocketOrigin');
@@ -460,6 +453,16 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         );
         $this->limitReceived($native);
         $this->choosePong($native);
+        $native->shareSettings();
+    }
+
+    private static function encode(string $path): string
+    {
+        return \preg_match(self::NOT_IN_URL, $path) !== 1 ? $path : (string) \preg_replace_callback(
+            self::NOT_IN_URL,
+            static fn (array $match): string => \rawurlencode($match[0]),
+            \strtr($path, ["\r" => '', "\n" => ''])
+        );
     }
 
     private function workermansProxy(): ?Proxy
@@ -522,7 +525,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     private function choosePong(NativeConnection $native): void
     {
         $automatic = $this->onWebSocketPing === null;
-        $native->set('wsc_conn_set_auto_pong', 'onWebSocketPing', $automatic);
+        $native->set('wsc_conn_set_auto_pong', 'automaticPong', $automatic);
         $this->wscAttempt->automaticPong = $automatic;
     }
 
@@ -555,7 +558,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             }
             if (!$attempt->drainIsTold) {
                 // That was done by the first message, which the queue has been holding since.
-                $native->setSize('wsc_conn_set_send_queue_limit', \PHP_INT_MAX, 'maxSendBufferSize');
+                $native->limitQueue(\PHP_INT_MAX);
                 $attempt->drainIsTold = true;
             }
         }
@@ -624,14 +627,15 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         if ($data !== null) {
             $this->send($data, $raw);
         }
-        if ($this->wscAttempt->native === null || !$this->wscAttempt->open) {
+        $native = $this->wscAttempt->native;
+        if ($native === null || !$this->wscAttempt->open) {
             $this->destroy();
             return false;
         }
-        $this->wscAttempt->native->close($code, $reason);
+        $native->close($code, $reason);
         $this->enter($status);
         // Workerman does not call onMessage after `close` either.
-        $this->wscAttempt->loop?->queue->discard($this->wscAttempt->native->id);
+        $native->loop->queue->discard($native->id);
         return true;
     }
 
@@ -648,9 +652,10 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     {
         $this->countBytes();
         $this->wscAttempt->earlierBytes = [$this->bytesRead, $this->bytesWritten];
-        if ($this->wscAttempt->native !== null && $this->wscAttempt->loop !== null) {
-            $this->wscAttempt->loop->queue->unregister($this->wscAttempt->native->id);
-            $this->wscAttempt->loop->queue->discard($this->wscAttempt->native->id);
+        $native = $this->wscAttempt->native;
+        if ($native !== null) {
+            $native->loop->queue->unregister($native->id);
+            $native->loop->queue->discard($native->id);
         }
         $this->wscAttempt->native = null;
         $this->wscAttempt->open = $this->wscAttempt->paused = false;
@@ -885,7 +890,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     {
         $this->wscAttempt->queued = $native->bufferedAmount();
         if ($this->wscAttempt->queued === 0 && $this->wscAttempt->drainIsTold) {
-            $native->setSize('wsc_conn_set_send_queue_limit', 1, 'maxSendBufferSize');
+            $native->limitQueue(1);
             $this->wscAttempt->drainIsTold = false;
         }
         $this->call($this->onBufferDrain);

@@ -1158,7 +1158,7 @@ final class Scenarios
                         $c->transport, $c->maxSendBufferSize, $c->maxPackageSize, $c->bytesRead, $c->bytesWritten,
                         $c->protocol, $c::STATUS_INITIAL, $c::$statistics['connection_count'], $c->getStatus(false),
                     ]));
-                    $probe->see(implode(' ', array_map('get_debug_type', [$c->context, $c->worker])));
+                    $probe->see(($c->context instanceof \stdClass ? 'stdClass ' : '') . get_debug_type($c->worker));
                     $probe->see($c instanceof \Workerman\Connection\TcpConnection ? 'a TcpConnection' : 'something else');
                     $probe->finish();
                 },

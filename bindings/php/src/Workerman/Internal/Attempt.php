@@ -4,7 +4,6 @@ declare(strict_types=1);
 
 namespace Wsc\Workerman\Internal;
 
-use Wsc\Internal\EventLoop;
 use Wsc\Internal\NativeConnection;
 
 /**
@@ -16,8 +15,6 @@ final class Attempt
 {
     /** Whether it is libwsc that carries the connection. */
     public bool $isWebSocket = false;
-
-    public ?EventLoop $loop = null;
 
     public ?NativeConnection $native = null;
 

@@ -58,6 +58,8 @@ final class SocketContext
     private static function applyTls(NativeConnection $native, array $context): void
     {
         $options = \is_array($context['ssl'] ?? null) ? $context['ssl'] : [];
+        // The next attempt's settings begin by taking them back.
+        $native->begin('tls', $options !== []);
         if (isset($options['verify_peer']) && !$options['verify_peer']) {
             $native->call('wsc_conn_set_tls_danger_accept_anything', 'socket context ssl.verify_peer', true);
             unset($options['verify_peer_name'], $options['allow_self_signed']);
