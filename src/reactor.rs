@@ -84,6 +84,8 @@ impl Hasher for IdHasher {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turned {
     Done,
+    /// There is work left that no new readiness will tell of.
+    Unfinished,
     /// A signal arrived while waiting; the host's handlers should run.
     Interrupted,
 }

@@ -3,16 +3,40 @@
 
 mod support;
 
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
 use support::*;
 use wsc::connection::{Connection, Counter};
 use wsc::error::Status;
 use wsc::event::EventType;
+
+// --- a host that does not wait ---
+
+#[test]
+fn a_message_of_several_reads_comes_with_one_poll() {
+    bounded(|| {
+        let client = Client::new(Drive::Poll, "ws://localhost/");
+        let (own, other) = UnixStream::pair().unwrap();
+        SockRef::from(&other).set_send_buffer_size(1 << 20).unwrap();
+        client.set_socket(OwnedFd::from(own)).unwrap();
+        client.connect().unwrap();
+        client.expect(EventType::Connect);
+        let mut peer = Peer::on_unix(other);
+        peer.accept();
+        client.expect(EventType::Handshake);
+        // More than two reads take, and all of it in the socket when this returns.
+        peer.send(&Frame::binary(vec![1; 320 << 10]));
+        assert_eq!(client.host.poll(1, Duration::ZERO), 1);
+        assert_eq!(client.message().1.len(), 320 << 10);
+    });
+}
 
 // --- a host that sleeps on the fd ---
 
