@@ -105,6 +105,36 @@ fn a_refusing_proxy_gets_no_request_and_is_quoted() {
 }
 
 #[test]
+fn a_proxy_of_another_scheme_is_told_as_such() {
+    const HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+    const ALERT: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
+    bounded(|| {
+        for (scheme, answer, words) in [
+            ("http", ALERT, "it is TLS"),
+            ("http", &[5, 0xff], "it is SOCKS"),
+            ("socks5", HTTP, "it is HTTP"),
+            ("socks5", ALERT, "it is TLS"),
+            ("https", HTTP, "it is not TLS"),
+        ] {
+            let server = Server::listen();
+            let client = client("ws://nowhere.example/", &proxy_url(scheme, &server));
+            client.connect().unwrap();
+            let script = server.serve(move |mut peer| {
+                peer.write(answer);
+                peer.until_hung_up();
+            });
+            let failure = client.failure();
+            assert_eq!(
+                (failure.status, failure.phase),
+                (Status::ProxyProtocol, Phase::Proxy)
+            );
+            assert!(failure.text.contains(words), "{}", failure.text);
+            script.finish();
+        }
+    });
+}
+
+#[test]
 fn a_proxy_that_stalls_or_never_ends_its_answer_is_left() {
     bounded(|| {
         for (scheme, answers) in [

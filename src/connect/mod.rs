@@ -254,7 +254,10 @@ impl Connecting {
                         return Ok(Progress::Connected);
                     }
                 }
-                Step::ProxyTls(handshake) => match handshake.advance().map_err(failed)? {
+                Step::ProxyTls(handshake) => match handshake
+                    .advance()
+                    .map_err(|failure| failed(proxy::failed_handshake(failure)))?
+                {
                     tls::Step::Done(secured) => {
                         let transport = Transport::tls(secured.stream);
                         self.greet_proxy(transport);

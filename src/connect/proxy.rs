@@ -31,6 +31,9 @@ const SOCKS_VERSION: u8 = 5;
 const METHOD_NONE: u8 = 0;
 const METHOD_PASSWORD: u8 = 2;
 const METHOD_REFUSED: u8 = 0xff;
+/// How TLS refuses what is none (RFC 8446 §5.1).
+const TLS_ALERT: u8 = 21;
+const TLS_MAJOR: u8 = 3;
 
 impl Dialogue {
     pub fn new(proxy: &Proxy, headers: &[Header], url: &Url) -> Self {
@@ -73,6 +76,9 @@ impl Dialogue {
     pub fn receive(&mut self, bytes: &[u8]) -> Result<bool, Failure> {
         self.received.extend_from_slice(bytes);
         loop {
+            if let Some(what) = self.other_scheme() {
+                return Err(garbage(what));
+            }
             let size = match &mut self.state {
                 State::Http(watch) => http_answer(&self.received, watch)?,
                 State::SocksMethod { .. } | State::SocksPassword { .. } => 2,
@@ -129,6 +135,18 @@ impl Dialogue {
         Ok(false)
     }
 
+    /// What the answer is, where the first bytes tell that the proxy's URL has the wrong scheme.
+    fn other_scheme(&self) -> Option<&'static str> {
+        match (&self.state, &self.received[..]) {
+            (State::Http(_), [SOCKS_VERSION, ..]) => Some("it is SOCKS"),
+            (State::SocksMethod { .. }, [b'H', b'T', ..]) => Some("it is HTTP"),
+            (State::Http(_) | State::SocksMethod { .. }, [TLS_ALERT, TLS_MAJOR, ..]) => {
+                Some("it is TLS")
+            }
+            _ => None,
+        }
+    }
+
     /// What is wrong when the proxy ends the connection here.
     pub fn ended(&self) -> Failure {
         Failure::new(
@@ -151,6 +169,14 @@ fn refused(status: Status, code: u16, text: impl Into<String>) -> Failure {
 fn garbage(what: &str) -> Failure {
     let text = format!("{}: {what}", Status::ProxyProtocol.text());
     Failure::new(Status::ProxyProtocol, text)
+}
+
+/// A handshake with a proxy failed; one that does not speak TLS has another scheme.
+pub fn failed_handshake(failure: Failure) -> Failure {
+    match failure.status == Status::Tls && failure.text.contains("wrong version number") {
+        true => garbage("it is not TLS"),
+        false => failure,
+    }
 }
 
 fn connect_request(proxy: &Proxy, headers: &[Header], url: &Url) -> Vec<u8> {
