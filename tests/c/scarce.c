@@ -150,9 +150,10 @@ static void on_event(wsc_conn_t *conn, const wsc_event_t *event, void *userdata)
 /* One attempt; whether it led to an answer. */
 static int attempt(wsc_callbacks_t mode, wsc_loop_t *loop, wsc_conn_t *conn, struct host *host)
 {
-    wsc_status_t status = wsc_conn_connect(conn);
+    wsc_status_t status;
 
-    host->messages = host->errors = 0;
+    host->messages = host->errors = 0; /* the loop's own thread tells at any time from here */
+    status = wsc_conn_connect(conn);
     if (status != WSC_OK) {
         CHECK(status == WSC_ERR_SYSTEM);
         return 0;
