@@ -125,7 +125,7 @@ fn deflate(bencher: Bencher, size: usize) {
         .counter(BytesCount::new(messages.len() * size))
         .bench_local(|| {
             for message in &messages {
-                black_box(deflater.deflate(message.as_bytes(), true));
+                black_box(deflater.deflate(message.as_bytes(), true).unwrap());
             }
         });
 }
@@ -138,7 +138,7 @@ fn inflate(bencher: Bencher, size: usize) {
     let mut deflater = Deflater::new(&settings, &agreement);
     let wire: Vec<u8> = messages
         .iter()
-        .map(|message| deflater.deflate(message.as_bytes(), true))
+        .map(|message| deflater.deflate(message.as_bytes(), true).unwrap())
         .flat_map(|payload| unmasked_frame(0xC1, &payload))
         .collect();
     let mut reader = Reader::new(&config, Some(&agreement));

@@ -3047,6 +3047,7 @@ wsc_status_t wsc_conn_set_queue_policy(wsc_conn_t *conn, int32_t policy, int32_t
  * @retval WSC_ERR_TOO_BIG  The message exceeds `wsc_conn_set_max_message_size`, or all
  *                          together `wsc_conn_set_send_queue_limit`.
  * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_SYSTEM   The system refused memory for it. Nothing was added.
  * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
  *
  * @par Threads
@@ -3399,6 +3400,7 @@ wsc_status_t wsc_conn_on_free(wsc_conn_t *conn, wsc_free_fn callback, void *user
  *                             scheduled, or the loop was freed. Nothing was queued.
  * @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
  *                             again after BUFFER_DRAIN.
+ * @retval WSC_ERR_SYSTEM      The system refused memory for it. Nothing was queued.
  * @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
  *
  * @par Threads
@@ -3432,6 +3434,7 @@ wsc_status_t wsc_conn_send(wsc_conn_t *conn, const void *data, size_t len);
  *                             scheduled, or the loop was freed. Nothing was queued.
  * @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
  *                             again after BUFFER_DRAIN.
+ * @retval WSC_ERR_SYSTEM      The system refused memory for it. Nothing was queued.
  * @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
  *
  * @par Threads
@@ -3464,6 +3467,7 @@ wsc_status_t wsc_conn_send_text(wsc_conn_t *conn, const void *text, size_t len);
  *                             scheduled, or the loop was freed. Nothing was queued.
  * @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
  *                             again after BUFFER_DRAIN.
+ * @retval WSC_ERR_SYSTEM      The system refused memory for it. Nothing was queued.
  * @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
  *
  * @par Threads
@@ -3511,6 +3515,7 @@ wsc_status_t wsc_conn_send_binary(wsc_conn_t *conn, const void *data, size_t len
  *                             or the loop was freed. Nothing was queued.
  * @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
  *                             again after BUFFER_DRAIN.
+ * @retval WSC_ERR_SYSTEM      The system refused memory for it. Nothing was queued.
  * @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
  *
  * @par Threads

@@ -94,7 +94,7 @@ impl Assembly {
                 if self.body.capacity() - start < step.len() {
                     // Twice what has arrived, and never more than was announced.
                     let more = left.min(start.max(FIRST) as u64) as usize;
-                    self.body.reserve_exact(more.max(step.len()));
+                    self.body.try_reserve_exact(more.max(step.len()))?;
                 }
                 self.body.extend_from_slice(step);
                 *payload = rest;
@@ -195,6 +195,12 @@ impl Assembly {
             },
             data: data.into(),
         }))
+    }
+
+    /// Drops what was not handed out.
+    pub fn clear(&mut self) {
+        self.body = Vec::new();
+        self.checked = 0;
     }
 
     /// About how many bytes are held.

@@ -1,6 +1,8 @@
 //! permessage-deflate (RFC 7692): the offer, its answer, and the compression
 //! of either direction. How much may come out of it is the reader's to limit.
 
+use std::collections::TryReserveError;
+
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 
 use crate::config::{Deflate, MAX_WINDOW_BITS, MIN_WINDOW_BITS};
@@ -140,13 +142,36 @@ impl Deflater {
         size >= self.threshold
     }
 
-    /// Compresses the next part of a message (RFC 7692 §7.2.1).
-    pub fn deflate(&mut self, mut payload: &[u8], is_last: bool) -> Vec<u8> {
+    /// Compresses the next part of a message (RFC 7692 §7.2.1). Without memory for it the
+    /// part may be tried again.
+    pub fn deflate(&mut self, payload: &[u8], is_last: bool) -> Result<Vec<u8>, TryReserveError> {
+        let result = self.compress(payload);
+        if result.is_err() || (is_last && !self.keeps_context) {
+            self.forget();
+        }
+        let mut out = result?;
+        if is_last {
+            out.truncate(out.len().saturating_sub(TAIL.len()));
+            if out.is_empty() {
+                // An empty block less its tail (RFC 7692 §7.2.3.6).
+                out.push(0);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Makes the next part refer to nothing: the peer does not get what was compressed last.
+    pub fn forget(&mut self) {
+        self.context = None;
+    }
+
+    fn compress(&mut self, mut payload: &[u8]) -> Result<Vec<u8>, TryReserveError> {
         const ROOM: usize = 64;
         let context = self.context.get_or_insert_with(|| {
             Compress::new_with_window_bits(self.level, false, self.window_bits)
         });
-        let mut out = Vec::with_capacity(payload.len() / 2 + ROOM);
+        let mut out = Vec::new();
+        out.try_reserve_exact(payload.len() / 2 + ROOM)?;
         loop {
             let before = context.total_in();
             context
@@ -154,21 +179,10 @@ impl Deflater {
                 .expect("a sync flush fails only after the end of a stream, and ends none");
             payload = &payload[(context.total_in() - before) as usize..];
             if out.len() < out.capacity() {
-                break;
+                return Ok(out);
             }
-            out.reserve(out.len().max(ROOM));
+            out.try_reserve(out.len().max(ROOM))?;
         }
-        if is_last {
-            out.truncate(out.len().saturating_sub(TAIL.len()));
-            if out.is_empty() {
-                // An empty block less its tail (RFC 7692 §7.2.3.6).
-                out.push(0);
-            }
-            if !self.keeps_context {
-                self.context = None;
-            }
-        }
-        out
     }
 
     /// About how many bytes the context holds.
@@ -211,7 +225,7 @@ impl Inflater {
         let context = self
             .context
             .get_or_insert_with(|| Decompress::new_with_window_bits(false, window_bits));
-        out.reserve(room);
+        out.try_reserve(room)?;
         let (start, room) = (out.len(), out.capacity() - out.len());
         let total_in = context.total_in();
         let result = context.decompress_vec(input, out, FlushDecompress::Sync);
@@ -271,6 +285,21 @@ mod tests {
             server_no_context_takeover: true,
             ..settings()
         }
+    }
+
+    #[test]
+    fn what_follows_a_part_that_does_not_leave_refers_to_nothing_of_it() {
+        let agreement = read("permessage-deflate", &settings()).unwrap();
+        let mut deflater = Deflater::new(&settings(), &agreement);
+        let mut inflater = Inflater::new(&agreement);
+        let text = b"what comes again and again is told by its distance".repeat(9);
+        deflater.deflate(&text, false).unwrap();
+        deflater.forget();
+        let compressed = deflater.deflate(&text, true).unwrap();
+        let mut input = &[&compressed, TAIL].concat()[..];
+        let mut out = Vec::new();
+        while !inflater.inflate(&mut input, &mut out, 256).unwrap() {}
+        assert_eq!(out, text);
     }
 
     #[test]
@@ -374,10 +403,10 @@ mod tests {
                 let (mut deflater, mut inflater) = pair(window_bits, no_takeover);
                 for size in [0, 1, 100, 0, 63, 64, 65, 128, 1000, 100_000, text.len()] {
                     let (start, end) = text[..size].split_at(size / 3);
-                    let mut data = deflater.deflate(start, false);
-                    data.extend(deflater.deflate(end, true));
+                    let mut data = deflater.deflate(start, false).unwrap();
+                    data.extend(deflater.deflate(end, true).unwrap());
                     assert_eq!(inflate(&mut inflater, &data, 1000).unwrap(), &text[..size]);
-                    let whole = deflater.deflate(&text[..size], true);
+                    let whole = deflater.deflate(&text[..size], true).unwrap();
                     assert!(size < 1000 || whole.len() < size);
                     assert_eq!(inflate(&mut inflater, &whole, 77).unwrap(), &text[..size]);
                     assert_eq!(deflater.context.is_none(), no_takeover);

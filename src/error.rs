@@ -1,6 +1,7 @@
 //! What can go wrong: statuses, phases, and the one place that maps the errors
 //! of tungstenite, native-tls and the system to them.
 
+use std::collections::TryReserveError;
 use std::io;
 
 /// The result of a call, or the reason why an attempt failed.
@@ -215,6 +216,12 @@ impl Status {
     }
 }
 
+impl From<TryReserveError> for Status {
+    fn from(_: TryReserveError) -> Self {
+        Status::System
+    }
+}
+
 /// How far an attempt had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(i32)]
@@ -320,6 +327,18 @@ impl From<io::Error> for Failure {
             os_error: error.raw_os_error().unwrap_or(0),
             ..Failure::new(status, error.to_string())
         }
+    }
+}
+
+/// The system refused memory for a message; a peer that sends it is told that it is too
+/// big to be taken.
+impl From<TryReserveError> for Failure {
+    fn from(_: TryReserveError) -> Self {
+        Failure::violation(
+            Status::System,
+            1009,
+            "the system refused memory for a message",
+        )
     }
 }
 

@@ -201,6 +201,7 @@ impl Reader {
     pub fn close(&mut self) {
         self.state = State::Closed;
         self.rest = Vec::new();
+        self.assembly.clear();
     }
 
     /// About how many bytes are held for a message under way.
@@ -857,7 +858,9 @@ mod tests {
             level: 9,
             ..Default::default()
         };
-        Deflater::new(&settings, &AGREEMENT).deflate(payload, true)
+        Deflater::new(&settings, &AGREEMENT)
+            .deflate(payload, true)
+            .unwrap()
     }
 
     /// Messages in frames of every kind, and what must come of them.

@@ -4,7 +4,7 @@
 //! tungstenite's own out buffer cannot serve: draining it is quadratic, it
 //! never shrinks, and it does not show which message has left.
 
-use std::collections::VecDeque;
+use std::collections::{TryReserveError, VecDeque};
 use std::io::{self, IoSlice};
 
 use tungstenite::protocol::frame::FrameHeader;
@@ -82,21 +82,28 @@ pub struct SendQueue {
 }
 
 impl SendQueue {
-    /// Encodes one data frame.
-    pub fn push_data(&mut self, header: FrameHeader, payload: &[u8], mask: [u8; 4]) {
+    /// Encodes one data frame. Without memory for it nothing changes.
+    pub fn push_data(
+        &mut self,
+        header: FrameHeader,
+        payload: &[u8],
+        mask: [u8; 4],
+    ) -> Result<(), TryReserveError> {
         let is_final = header.is_final;
-        let chunk = self.chunk_for(MAX_FRAME_HEADER + payload.len());
+        let chunk = self.chunk_for(MAX_FRAME_HEADER + payload.len())?;
         let before = chunk.len();
         append_frame(chunk, header, payload, mask);
         let size = chunk.len() - before;
         self.frame_appended(size, is_final);
+        Ok(())
     }
 
     /// Appends an encoded close frame, behind everything queued.
-    pub fn push_close(&mut self, frame: &[u8]) {
+    pub fn push_close(&mut self, frame: &[u8]) -> Result<(), TryReserveError> {
+        self.chunk_for(frame.len())?.extend_from_slice(frame);
         self.has_close = true;
-        self.chunk_for(frame.len()).extend_from_slice(frame);
         self.frame_appended(frame.len(), false);
+        Ok(())
     }
 
     /// Queues an encoded ping or pong, which leaves at the next frame boundary.
@@ -271,21 +278,24 @@ impl SendQueue {
     }
 
     /// The chunk that takes a frame of `size` bytes.
-    fn chunk_for(&mut self, size: usize) -> &mut Vec<u8> {
+    fn chunk_for(&mut self, size: usize) -> Result<&mut Vec<u8>, TryReserveError> {
         let fits = self
             .chunks
             .back()
             .is_some_and(|last| last.len() + size <= CHUNK);
         if !fits {
+            let mut chunk = Vec::new();
+            chunk.try_reserve_exact(size)?;
+            self.chunks.try_reserve(1)?;
             // A kept chunk that is too small goes: TLS writes the first slice only,
             // and an empty one would look like a sink that takes nothing.
             if self.chunks.back().is_some_and(Vec::is_empty) {
                 self.chunks.pop_back();
             }
-            self.chunks.push_back(Vec::with_capacity(size));
+            self.chunks.push_back(chunk);
         }
         let last = self.chunks.len() - 1;
-        &mut self.chunks[last]
+        Ok(&mut self.chunks[last])
     }
 
     fn frame_appended(&mut self, size: usize, is_message: bool) {
@@ -341,7 +351,7 @@ mod tests {
             opcode: OpCode::Data(Data::Binary),
             ..FrameHeader::default()
         };
-        queue.push_data(header, payload, mask);
+        queue.push_data(header, payload, mask).unwrap();
     }
 
     /// Takes at most `room` bytes, then blocks.
@@ -478,7 +488,7 @@ mod tests {
         queue.drop_unstarted();
         assert_eq!(queue.len(), 5008 - 100);
         assert_eq!(queue.unsent_messages(), 3);
-        queue.push_close(b"<close>");
+        queue.push_close(b"<close>").unwrap();
         let (wire, _) = flush(&mut queue, usize::MAX);
         assert!(wire.ends_with(b"x<close>"));
         assert_eq!(queue.unsent_messages(), 2);

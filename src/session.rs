@@ -1,6 +1,7 @@
 //! The open WebSocket: the reader, the send queue, ping and close timers. It
 //! knows nothing of events' consumers, threads or C.
 
+use std::collections::TryReserveError;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -251,8 +252,13 @@ impl Session {
                 .map_or(0, |deflater| deflater.memory())
     }
 
-    /// Queues a message or a part of one, compressed if that was agreed on.
-    pub fn push_message(&mut self, outgoing: Outgoing, payload: &[u8]) {
+    /// Queues a message or a part of one, compressed if that was agreed on. Without memory
+    /// for it nothing is queued.
+    pub fn push_message(
+        &mut self,
+        outgoing: Outgoing,
+        payload: &[u8],
+    ) -> Result<(), TryReserveError> {
         let Outgoing { kind, part, .. } = outgoing;
         let mut header = FrameHeader {
             is_final: part.ends(),
@@ -273,8 +279,12 @@ impl Session {
         let mask = self.masks.next();
         match &mut self.deflater {
             Some(deflater) if self.is_deflating => {
-                let data = deflater.deflate(payload, part.ends());
-                self.queue.push_data(header, &data, mask);
+                let data = deflater.deflate(payload, part.ends())?;
+                let pushed = self.queue.push_data(header, &data, mask);
+                if pushed.is_err() {
+                    deflater.forget();
+                }
+                pushed
             }
             _ => self.queue.push_data(header, payload, mask),
         }
@@ -612,7 +622,9 @@ impl Session {
             payload.extend_from_slice(reason.as_bytes());
         }
         let frame = control_frame(ControlCode::Close, &payload, &mut self.masks);
-        self.queue.push_close(&frame);
+        if let Err(error) = self.queue.push_close(&frame) {
+            self.fail_writing(error.into());
+        }
     }
 
     fn end(&mut self, both: bool) -> End {

@@ -1,5 +1,6 @@
 //! One attempt after another: how a connection opens, ends and begins again.
 
+use std::collections::TryReserveError;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -370,16 +371,9 @@ impl Inner {
         self.report.http_status = accepted.status;
         self.report.head = accepted.head.clone();
         self.unsent = Unsent::new(self.counters.messages_sent);
-        for (kind, payload) in &self.prologue {
-            let outgoing = Outgoing {
-                kind: *kind,
-                part: Part::Whole,
-                compress: true,
-            };
-            session.push_message(outgoing, payload);
-        }
-        self.unsent.count_prologue(self.prologue.len());
-        self.push_pending(&mut session, now);
+        let pushed = self
+            .push_prologue(&mut session)
+            .and_then(|()| self.push_pending(&mut session, now));
         self.negotiated = accepted.negotiated;
         self.inbox.push(EventKind::Handshake {
             status: accepted.status,
@@ -389,27 +383,47 @@ impl Inner {
             inbox,
             counters,
             config,
+            unsent,
             ..
         } = self;
         session.flush(counters);
+        unsent.forget_sent(counters.messages_sent);
         session.feed(&accepted.rest, config.auto_pong, counters, &mut |kind| {
             inbox.push(kind)
         });
         self.attempt = Attempt::Open(Box::new(session));
+        if let Err(error) = pushed {
+            self.end(connection, |phase| End::failed(error.into(), phase));
+        }
+    }
+
+    fn push_prologue(&mut self, session: &mut Session) -> Result<(), TryReserveError> {
+        self.unsent.count_prologue(self.prologue.len());
+        for (kind, payload) in &self.prologue {
+            let outgoing = Outgoing {
+                kind: *kind,
+                part: Part::Whole,
+                compress: true,
+            };
+            session.push_message(outgoing, payload)?;
+        }
+        Ok(())
     }
 
     /// Gives the session what waited for it and is not too old. A message that lacks
-    /// parts goes on in this session, however old it is.
-    fn push_pending(&mut self, session: &mut Session, now: Instant) {
-        let pending = std::mem::take(&mut self.pending);
-        self.pending_bytes = 0;
+    /// parts goes on in this session, however old it is. What there is no memory for
+    /// still waits.
+    fn push_pending(&mut self, session: &mut Session, now: Instant) -> Result<(), TryReserveError> {
+        let mut pending = std::mem::take(&mut self.pending);
         let begins = |message: &Pending| message.outgoing.part.begins();
         let unfinished = self
             .unfinished
             .and_then(|_| pending.iter().rposition(begins));
         let keeps = self.keeps_unsent();
         let mut expires = false;
-        for (index, message) in pending.into_iter().enumerate() {
+        let mut given = 0;
+        let mut result = Ok(());
+        for (index, message) in pending.iter_mut().enumerate() {
             let part = message.outgoing.part;
             if part.begins() {
                 let age = now.duration_since(message.since);
@@ -419,14 +433,29 @@ impl Inner {
             }
             if expires {
                 self.expired += u64::from(part.ends());
-                continue;
+            } else {
+                result = session.push_message(message.outgoing, &message.payload);
+                if result.is_err() {
+                    break;
+                }
+                let number = self.unsent.count(part);
+                if keeps {
+                    let payload = std::mem::take(&mut message.payload);
+                    self.unsent.keep(
+                        number,
+                        Pending {
+                            payload,
+                            ..*message
+                        },
+                    );
+                }
             }
-            session.push_message(message.outgoing, &message.payload);
-            let number = self.unsent.count(part);
-            if keeps {
-                self.unsent.keep(number, message);
-            }
+            given = index + 1;
         }
+        pending.drain(..given);
+        self.pending = pending;
+        self.weigh_pending();
+        result
     }
 
     fn advance_session(&mut self, connection: &Connection, turn: &mut Turn<'_>, ready: Ready) {
@@ -491,9 +520,10 @@ impl Inner {
         let end = end(phase);
         let restart = self.automatic_restart(&end);
         let keeps = restart.is_some() && self.keeps_unsent();
+        let unsent = unsent + self.pending_messages();
         let lost = match keeps {
             true => unsent.saturating_sub(self.take_back()),
-            false => unsent + self.pending_messages(),
+            false => unsent,
         };
         if let Some(failure) = end.error {
             self.inbox.push(EventKind::Error {

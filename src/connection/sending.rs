@@ -1,5 +1,6 @@
 //! Sending, and what waits to be sent.
 
+use std::collections::TryReserveError;
 use std::sync::{Arc, TryLockError};
 use std::time::Instant;
 
@@ -22,6 +23,29 @@ pub(super) struct Pending {
     pub(super) outgoing: Outgoing,
     pub(super) payload: Vec<u8>,
     pub(super) since: Instant,
+}
+
+impl Pending {
+    fn new(outgoing: Outgoing, payload: &[u8]) -> Result<Self, TryReserveError> {
+        Ok(Pending {
+            outgoing,
+            payload: copy(payload)?,
+            since: Instant::now(),
+        })
+    }
+
+    /// The frame's header counts too, so that empty messages are limited.
+    fn weight(&self) -> usize {
+        self.payload.len() + MAX_FRAME_HEADER
+    }
+}
+
+/// The payload of a message, as far as there is memory for it.
+pub(super) fn copy(payload: &[u8]) -> Result<Vec<u8>, TryReserveError> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(payload.len())?;
+    copy.extend_from_slice(payload);
+    Ok(copy)
 }
 
 impl Connection {
@@ -75,7 +99,7 @@ impl Connection {
         let is_over = inner.is_over();
         match &mut inner.attempt {
             Attempt::Open(session) if session.is_open() => {
-                session.push_message(outgoing, payload);
+                session.push_message(outgoing, payload)?;
                 let number = inner.unsent.count(part);
                 inner.sent(self);
                 inner.keep(number, outgoing, payload);
@@ -83,13 +107,10 @@ impl Connection {
             Attempt::Open(_) => return Err(Status::State),
             Attempt::None if is_over => return Err(Status::State),
             _ => {
-                // The frame's header counts too, so that empty messages are limited.
-                inner.pending_bytes += payload.len() + MAX_FRAME_HEADER;
-                inner.pending.push(Pending {
-                    outgoing,
-                    payload: payload.to_vec(),
-                    since: Instant::now(),
-                });
+                let message = Pending::new(outgoing, payload)?;
+                inner.pending.try_reserve(1)?;
+                inner.pending_bytes += message.weight();
+                inner.pending.push(message);
             }
         }
         inner.unfinished = (!part.ends()).then_some(kind);
@@ -229,24 +250,23 @@ impl Inner {
         if !self.keeps_unsent() || self.unsent.is_sent(number, sent) {
             return;
         }
-        let message = Pending {
-            outgoing,
-            payload: payload.to_vec(),
-            since: Instant::now(),
-        };
-        self.unsent.keep(number, message);
+        match Pending::new(outgoing, payload) {
+            Ok(message) => self.unsent.keep(number, message),
+            // The close counts it, should it not leave.
+            Err(_) => self.unsent.give_up(number),
+        }
     }
 
-    /// Takes back what the session has not sent, to wait for the next one; returns
-    /// how many messages that are.
+    /// Takes back what the session has not sent, to wait for the next one before what
+    /// waits already; returns how many messages that are together.
     pub(super) fn take_back(&mut self) -> u64 {
         let unsent = std::mem::take(&mut self.unsent);
         if !matches!(self.attempt, Attempt::Open(_)) {
-            return 0;
+            return self.pending_messages();
         }
-        self.pending = unsent.into_messages();
-        let sizes = self.pending.iter().map(|message| message.payload.len());
-        self.pending_bytes = sizes.map(|size| size + MAX_FRAME_HEADER).sum();
+        let waiting = std::mem::replace(&mut self.pending, unsent.into_messages());
+        self.pending.extend(waiting);
+        self.weigh_pending();
         let last = self.pending.last().map(|message| message.outgoing);
         let unfinished = last.filter(|outgoing| !outgoing.part.ends());
         self.unfinished = unfinished.map(|outgoing| outgoing.kind);
@@ -263,6 +283,10 @@ impl Inner {
         {
             self.queue_drive(connection);
         }
+    }
+
+    pub(super) fn weigh_pending(&mut self) {
+        self.pending_bytes = self.pending.iter().map(Pending::weight).sum();
     }
 
     pub(super) fn pending_messages(&self) -> u64 {

@@ -16,6 +16,7 @@ use crate::reconnect::ReconnectPolicy;
 
 use super::Connection;
 use super::attempts::Attempt;
+use super::sending::copy;
 
 impl Connection {
     fn configure(
@@ -395,7 +396,7 @@ impl Connection {
         {
             return Err(Status::TooBig);
         }
-        inner.prologue.push((kind, payload.to_vec()));
+        inner.prologue.push((kind, copy(payload)?));
         Ok(())
     }
 

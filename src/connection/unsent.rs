@@ -62,6 +62,13 @@ impl Unsent {
         }
     }
 
+    /// Forgets a message of which a part could not be kept, and keeps none that follows.
+    pub(super) fn give_up(&mut self, number: u64) {
+        while let Some((_, message)) = self.kept.pop_back_if(|(other, _)| *other == number) {
+            self.bytes -= message.payload.len();
+        }
+    }
+
     /// Forgets messages that have left.
     pub(super) fn forget_sent(&mut self, sent: u64) {
         while let Some((number, _)) = self.kept.front()

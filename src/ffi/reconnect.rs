@@ -291,6 +291,7 @@ pub unsafe extern "C" fn wsc_conn_set_queue_policy(
 /// @retval WSC_ERR_TOO_BIG  The message exceeds `wsc_conn_set_max_message_size`, or all
 ///                          together `wsc_conn_set_send_queue_limit`.
 /// @retval WSC_ERR_STATE    The loop was freed.
+/// @retval WSC_ERR_SYSTEM   The system refused memory for it. Nothing was added.
 /// @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
 ///
 /// @par Threads

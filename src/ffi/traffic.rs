@@ -97,6 +97,7 @@ fn counter(value: i32) -> Result<Counter, Status> {
 ///                             scheduled, or the loop was freed. Nothing was queued.
 /// @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
 ///                             again after BUFFER_DRAIN.
+/// @retval WSC_ERR_SYSTEM      The system refused memory for it. Nothing was queued.
 /// @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
 ///
 /// @par Threads
@@ -140,6 +141,7 @@ pub unsafe extern "C" fn wsc_conn_send(
 ///                             scheduled, or the loop was freed. Nothing was queued.
 /// @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
 ///                             again after BUFFER_DRAIN.
+/// @retval WSC_ERR_SYSTEM      The system refused memory for it. Nothing was queued.
 /// @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
 ///
 /// @par Threads
@@ -182,6 +184,7 @@ pub unsafe extern "C" fn wsc_conn_send_text(
 ///                             scheduled, or the loop was freed. Nothing was queued.
 /// @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
 ///                             again after BUFFER_DRAIN.
+/// @retval WSC_ERR_SYSTEM      The system refused memory for it. Nothing was queued.
 /// @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
 ///
 /// @par Threads
@@ -269,6 +272,7 @@ fn part(value: i32) -> Result<Part, Status> {
 ///                             or the loop was freed. Nothing was queued.
 /// @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
 ///                             again after BUFFER_DRAIN.
+/// @retval WSC_ERR_SYSTEM      The system refused memory for it. Nothing was queued.
 /// @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
 ///
 /// @par Threads
