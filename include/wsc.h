@@ -2855,6 +2855,7 @@ wsc_status_t wsc_conn_set_max_redirects(wsc_conn_t *conn, uint32_t count);
  * @retval WSC_OK           Set.
  * @retval WSC_ERR_NULL     `conn` is NULL.
  * @retval WSC_ERR_INVALID  `fd` is no connected stream socket.
+ * @retval WSC_ERR_SYSTEM   The process has no descriptor left.
  * @retval WSC_ERR_STATE    The loop was freed.
  * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
  *
@@ -2863,8 +2864,7 @@ wsc_status_t wsc_conn_set_max_redirects(wsc_conn_t *conn, uint32_t count);
  *
  * @since 0.1
  * # Safety
- * `conn` has not been passed to `wsc_conn_free`; `fd` is not closed by another thread
- * during the call.
+ * `conn` has not been passed to `wsc_conn_free`.
  */
 wsc_status_t wsc_conn_set_socket(wsc_conn_t *conn, int32_t fd);
 

@@ -77,6 +77,11 @@ impl Signal {
     }
 }
 
+/// Fails where the process can have no further descriptor.
+pub fn check_descriptors() -> io::Result<()> {
+    Signal::new().map(drop)
+}
+
 /// A one-shot timer whose descriptor becomes readable when it expires.
 pub struct Timer(OwnedFd);
 
@@ -163,7 +168,8 @@ pub fn fork_generation() -> u64 {
 /// Starts counting forks. Must run before anything remembers a generation.
 pub fn watch_forks() {
     static ONCE: Once = Once::new();
-    // SAFETY: the handler only touches atomics, which is safe after fork.
+    // SAFETY: the handler only touches atomics and a thread-local without a destructor,
+    // which is safe after fork.
     ONCE.call_once(|| unsafe {
         libc::pthread_atfork(None, None, Some(after_fork_in_child));
     });
@@ -174,6 +180,12 @@ pub fn watch_forks() {
 pub fn close_inherited(fd: RawFd) {
     // SAFETY: called once per descriptor by the child, whose owner object is leaked.
     unsafe { libc::close(fd) };
+}
+
+/// A descriptor of our own for one that somebody else has open.
+pub fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers; a number that is no open descriptor is refused.
+    own(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) })
 }
 
 /// The number of a network interface.

@@ -487,7 +487,11 @@ impl Connectors {
             return Ok(connector);
         }
         let _inside = sys::enter_tls();
+        // native-tls passes over a file that cannot be opened, and without a descriptor none
+        // can: what was built so would trust nobody for as long as the loop lives.
+        sys::check_descriptors()?;
         let connector = settings.connector()?;
+        sys::check_descriptors()?;
         let mut built = self.lock();
         if built.len() == Self::MOST {
             built.pop_front();

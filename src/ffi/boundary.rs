@@ -1,7 +1,6 @@
 //! Pointers to references, panics to statuses. Nothing else casts.
 
 use std::ffi::{CStr, c_char, c_void};
-use std::os::fd::{BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -159,19 +158,6 @@ impl OutBuffer {
             data.iter().take(out.left).for_each(|byte| out.push(*byte));
         }
     }
-}
-
-/// A descriptor of our own for what C has open.
-///
-/// # Safety
-/// `fd` is not closed during the call.
-pub(crate) unsafe fn duplicate(fd: i32) -> Result<OwnedFd, Status> {
-    if fd < 0 {
-        return Err(Status::Invalid);
-    }
-    // SAFETY: borrowed for this call only; one that is not open is refused by the system.
-    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    fd.try_clone_to_owned().map_err(|_| Status::Invalid)
 }
 
 /// # Safety

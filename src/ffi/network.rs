@@ -3,12 +3,13 @@
 use std::ffi::c_char;
 use std::time::Duration;
 
-use super::boundary::{Handle, c_bytes, c_str, c_str_or_empty, duplicate, enter, timeout};
+use super::boundary::{Handle, c_bytes, c_str, c_str_or_empty, enter, timeout};
 use super::conn::wsc_conn_t;
 use super::event::wsc_phase_t;
 use super::status::wsc_status_t;
 use crate::connection::Connection;
 use crate::error::{Phase, Status};
+use crate::sys;
 
 /// A phase that may have a deadline of its own.
 fn phase(value: i32) -> Result<Phase, Status> {
@@ -432,6 +433,7 @@ pub unsafe extern "C" fn wsc_conn_set_max_redirects(
 /// @retval WSC_OK           Set.
 /// @retval WSC_ERR_NULL     `conn` is NULL.
 /// @retval WSC_ERR_INVALID  `fd` is no connected stream socket.
+/// @retval WSC_ERR_SYSTEM   The process has no descriptor left.
 /// @retval WSC_ERR_STATE    The loop was freed.
 /// @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
 ///
@@ -440,14 +442,16 @@ pub unsafe extern "C" fn wsc_conn_set_max_redirects(
 ///
 /// @since 0.1
 /// # Safety
-/// `conn` has not been passed to `wsc_conn_free`; `fd` is not closed by another thread
-/// during the call.
+/// `conn` has not been passed to `wsc_conn_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsc_conn_set_socket(conn: *mut wsc_conn_t, fd: i32) -> wsc_status_t {
     enter(|| {
         // SAFETY: as this function's Safety section says.
         let conn = unsafe { Connection::retain(conn) }?;
-        // SAFETY: as above.
-        conn.set_socket(unsafe { duplicate(fd) }?)
+        let socket = sys::duplicate(fd).map_err(|error| match error.raw_os_error() {
+            Some(libc::EBADF) => Status::Invalid,
+            _ => Status::System,
+        })?;
+        conn.set_socket(socket)
     })
 }

@@ -218,6 +218,12 @@ pub struct Peer {
     pub index: usize,
 }
 
+impl From<TcpStream> for Peer {
+    fn from(stream: TcpStream) -> Peer {
+        Peer::new(stream, 0)
+    }
+}
+
 impl Peer {
     fn new(stream: TcpStream, index: usize) -> Peer {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -341,7 +347,12 @@ impl Peer {
 
     /// Writes as much as the client takes; `false` if it has gone.
     pub fn try_write(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        match self.stream.write_all(bytes.as_ref()) {
+        let bytes = bytes.as_ref();
+        let written = match &mut self.tls {
+            Some(tls) => tls.write_all(bytes),
+            None => self.stream.write_all(bytes),
+        };
+        match written {
             Ok(()) => true,
             Err(error)
                 if matches!(
