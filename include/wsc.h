@@ -800,7 +800,7 @@ typedef enum {
  * Callbacks: `wsc_conn_on_connect`, `wsc_conn_on_handshake`,
  * `wsc_conn_on_message`, `wsc_conn_on_ping`, `wsc_conn_on_pong`,
  * `wsc_conn_on_buffer_full`, `wsc_conn_on_buffer_drain`, `wsc_conn_on_error`,
- * `wsc_conn_on_close`, `wsc_conn_on_reconnect`.
+ * `wsc_conn_on_close`, `wsc_conn_on_reconnect`, `wsc_conn_on_event`.
  *
  * Traffic: `wsc_conn_send`, `wsc_conn_send_text`, `wsc_conn_send_binary`,
  * `wsc_conn_send_message`, `wsc_conn_ping`, `wsc_conn_pong`, `wsc_conn_flush`, `wsc_conn_pause_recv`,
@@ -920,8 +920,8 @@ typedef struct {
 typedef void (*wsc_event_fn)(wsc_conn_t *conn, const wsc_event_t *event, void *userdata);
 
 /**
- * Tells that no callback of the connection can run any more, so that what
- * `userdata` points to may be deleted.
+ * Tells that no callback can be called with this `userdata` any more, so that what it
+ * points to may be deleted.
  *
  * @param userdata  What was given with the callback, unread.
  */
@@ -3082,6 +3082,46 @@ wsc_status_t wsc_conn_add_prologue(wsc_conn_t *conn,
  * `conn` has not been passed to `wsc_conn_free`.
  */
 wsc_status_t wsc_conn_clear_prologue(wsc_conn_t *conn);
+
+/**
+ * Sets the callback for one type of event, and what gives its userdata back.
+ *
+ * The same as the function for that type, such as `wsc_conn_on_message`, for callers that
+ * make something for each callback, as bindings do: `release` tells when it can go.
+ *
+ * Takes effect for the next event that is delivered, and stays over reconnects.
+ *
+ * @param conn        Borrowed. Not NULL.
+ * @param event_type  A `wsc_event_type_t`.
+ * @param callback    Called with the event. NULL removes it.
+ * @param userdata    Taken, also when the call fails. Passed to `callback`, unread.
+ * @param release     Called exactly once with `userdata`, when `callback` does not run
+ *                    with it and will not run again: it was replaced or removed, the
+ *                    connection was freed, or the call failed. It comes before the
+ *                    callback of `wsc_conn_on_free`. In a forked child it does not run for
+ *                    what was set in the parent. NULL if nothing is to be released.
+ *
+ * @retval WSC_OK           Set.
+ * @retval WSC_ERR_NULL     `conn` is NULL.
+ * @retval WSC_ERR_INVALID  `event_type` is no type of event.
+ * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+ *
+ * @par Threads
+ * Any thread, at any time, also inside a callback. `release` runs inside this function or
+ * one of those that set a callback, inside `wsc_conn_free`, or on the thread that runs the
+ * loop's callbacks.
+ *
+ * @since 0.1
+ * # Safety
+ * `conn` has not been passed to `wsc_conn_free`; `callback` may be called with
+ * `userdata` until `release` was; `release` may be called with it on any thread.
+ */
+wsc_status_t wsc_conn_on_event(wsc_conn_t *conn,
+                               int32_t event_type,
+                               wsc_event_fn callback,
+                               void *userdata,
+                               wsc_free_fn release);
 
 /**
  * Sets the callback for WSC_EVENT_CONNECT.

@@ -245,6 +245,19 @@ impl Part {
 }
 
 impl EventType {
+    pub(crate) const ALL: [EventType; 10] = [
+        EventType::Connect,
+        EventType::Handshake,
+        EventType::Message,
+        EventType::Ping,
+        EventType::Pong,
+        EventType::BufferFull,
+        EventType::BufferDrain,
+        EventType::Error,
+        EventType::Close,
+        EventType::Reconnect,
+    ];
+
     /// Whether an attempt may wait for the delivery of such an event.
     pub(crate) fn may_precede_attempt(self) -> bool {
         matches!(self, EventType::Close | EventType::Reconnect)

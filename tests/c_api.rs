@@ -232,6 +232,11 @@ fn on_free_is_once_and_last() {
 }
 
 #[test]
+fn userdata_is_released_once_and_before_on_free() {
+    run("on_event");
+}
+
+#[test]
 fn the_way_to_the_server() {
     run("transport");
 }

@@ -573,6 +573,9 @@ fn functions() -> BTreeMap<&'static str, Call> {
         ("wsc_conn_on_close", |h| unsafe {
             wsc_conn_on_close(h.conn, None, null_mut()).into()
         }),
+        ("wsc_conn_on_event", |h| unsafe {
+            wsc_conn_on_event(h.conn, 4, Some(on_event), null_mut(), Some(on_free)).into()
+        }),
         ("wsc_conn_on_free", |h| unsafe {
             wsc_conn_on_free(h.conn, Some(on_free), null_mut()).into()
         }),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::boundary::{Handle, enter};
 use super::conn::wsc_conn_t;
-use super::event::wsc_event_t;
+use super::event::{self, wsc_event_t};
 use super::status::wsc_status_t;
 use crate::connection::{Connection, Handler};
 use crate::event::{EventRef, EventType};
@@ -24,8 +24,8 @@ pub type wsc_event_fn = Option<
     unsafe extern "C" fn(conn: *mut wsc_conn_t, event: *const wsc_event_t, userdata: *mut c_void),
 >;
 
-/// Tells that no callback of the connection can run any more, so that what
-/// `userdata` points to may be deleted.
+/// Tells that no callback can be called with this `userdata` any more, so that what it
+/// points to may be deleted.
 ///
 /// @param userdata  What was given with the callback, unread.
 pub type wsc_free_fn = Option<unsafe extern "C" fn(userdata: *mut c_void)>;
@@ -47,21 +47,51 @@ impl<T> Untouched<T> {
     }
 }
 
-/// `conn` is the handle the callback was set on: callbacks pass the same pointer.
-fn handler(
-    conn: *mut wsc_conn_t,
-    function: wsc_event_fn,
-    userdata: *mut c_void,
-) -> Option<Handler> {
+/// What a callback is called with.
+struct Userdata {
+    pointer: Untouched<c_void>,
+    release: wsc_free_fn,
+}
+
+impl Userdata {
+    /// Whose life is the caller's business.
+    fn borrowed(pointer: *mut c_void) -> Self {
+        Userdata::released_by(None, pointer)
+    }
+
+    fn released_by(release: wsc_free_fn, pointer: *mut c_void) -> Self {
+        Userdata {
+            pointer: Untouched(pointer),
+            release,
+        }
+    }
+
+    fn get(&self) -> *mut c_void {
+        self.pointer.get()
+    }
+}
+
+impl Drop for Userdata {
+    fn drop(&mut self) {
+        if let Some(release) = self.release {
+            // SAFETY: the caller of the setter promised a function of this signature
+            // that may be called once with this userdata, on any thread.
+            unsafe { release(self.get()) };
+        }
+    }
+}
+
+/// `conn` is the handle the callback was set on: callbacks pass the same pointer. The
+/// userdata is released with the handler, which lives as long as it can be called.
+fn handler(conn: *mut wsc_conn_t, function: wsc_event_fn, userdata: Userdata) -> Option<Handler> {
     let function = function?;
     let conn = Untouched(conn);
-    let userdata = Untouched(userdata);
     Some(Arc::new(move |_, event: EventRef<'_>| {
         let event = wsc_event_t::from(event);
         // SAFETY: the caller of the setter promised a function of this signature
-        // that may be called with this userdata until the connection is freed.
-        // `event` and its data live for the call, and so does what `conn` points
-        // to: the loop holds a reference while it runs the handler.
+        // that may be called with this userdata until the connection is freed, or the
+        // userdata released. `event` and its data live for the call, and so does what
+        // `conn` points to: the loop holds a reference while it runs the handler.
         unsafe { function(conn.get(), &event, userdata.get()) };
     }))
 }
@@ -74,6 +104,55 @@ fn on_free(function: wsc_free_fn, userdata: *mut c_void) -> Option<Box<dyn FnOnc
         // that may be called once with this userdata.
         unsafe { function(userdata.get()) };
     }))
+}
+
+/// Sets the callback for one type of event, and what gives its userdata back.
+///
+/// The same as the function for that type, such as `wsc_conn_on_message`, for callers that
+/// make something for each callback, as bindings do: `release` tells when it can go.
+///
+/// Takes effect for the next event that is delivered, and stays over reconnects.
+///
+/// @param conn        Borrowed. Not NULL.
+/// @param event_type  A `wsc_event_type_t`.
+/// @param callback    Called with the event. NULL removes it.
+/// @param userdata    Taken, also when the call fails. Passed to `callback`, unread.
+/// @param release     Called exactly once with `userdata`, when `callback` does not run
+///                    with it and will not run again: it was replaced or removed, the
+///                    connection was freed, or the call failed. It comes before the
+///                    callback of `wsc_conn_on_free`. In a forked child it does not run for
+///                    what was set in the parent. NULL if nothing is to be released.
+///
+/// @retval WSC_OK           Set.
+/// @retval WSC_ERR_NULL     `conn` is NULL.
+/// @retval WSC_ERR_INVALID  `event_type` is no type of event.
+/// @retval WSC_ERR_STATE    The loop was freed.
+/// @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
+///
+/// @par Threads
+/// Any thread, at any time, also inside a callback. `release` runs inside this function or
+/// one of those that set a callback, inside `wsc_conn_free`, or on the thread that runs the
+/// loop's callbacks.
+///
+/// @since 0.1
+/// # Safety
+/// `conn` has not been passed to `wsc_conn_free`; `callback` may be called with
+/// `userdata` until `release` was; `release` may be called with it on any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsc_conn_on_event(
+    conn: *mut wsc_conn_t,
+    event_type: i32,
+    callback: wsc_event_fn,
+    userdata: *mut c_void,
+    release: wsc_free_fn,
+) -> wsc_status_t {
+    enter(|| {
+        let userdata = Userdata::released_by(release, userdata);
+        // SAFETY: as this function's Safety section says.
+        let this = unsafe { Connection::retain(conn) }?;
+        let event_type = event::event_type(event_type)?;
+        this.on(event_type, handler(conn, callback, userdata))
+    })
 }
 
 /// Sets the callback for WSC_EVENT_CONNECT.
@@ -107,7 +186,7 @@ pub unsafe extern "C" fn wsc_conn_on_connect(
     enter(|| {
         // SAFETY: as this function's Safety section says.
         let this = unsafe { Connection::retain(conn) }?;
-        let callback = handler(conn, callback, userdata);
+        let callback = handler(conn, callback, Userdata::borrowed(userdata));
         this.on(EventType::Connect, callback)
     })
 }
@@ -144,7 +223,7 @@ pub unsafe extern "C" fn wsc_conn_on_handshake(
     enter(|| {
         // SAFETY: as this function's Safety section says.
         let this = unsafe { Connection::retain(conn) }?;
-        let callback = handler(conn, callback, userdata);
+        let callback = handler(conn, callback, Userdata::borrowed(userdata));
         this.on(EventType::Handshake, callback)
     })
 }
@@ -180,7 +259,7 @@ pub unsafe extern "C" fn wsc_conn_on_message(
     enter(|| {
         // SAFETY: as this function's Safety section says.
         let this = unsafe { Connection::retain(conn) }?;
-        let callback = handler(conn, callback, userdata);
+        let callback = handler(conn, callback, Userdata::borrowed(userdata));
         this.on(EventType::Message, callback)
     })
 }
@@ -217,7 +296,7 @@ pub unsafe extern "C" fn wsc_conn_on_ping(
     enter(|| {
         // SAFETY: as this function's Safety section says.
         let this = unsafe { Connection::retain(conn) }?;
-        let callback = handler(conn, callback, userdata);
+        let callback = handler(conn, callback, Userdata::borrowed(userdata));
         this.on(EventType::Ping, callback)
     })
 }
@@ -253,7 +332,7 @@ pub unsafe extern "C" fn wsc_conn_on_pong(
     enter(|| {
         // SAFETY: as this function's Safety section says.
         let this = unsafe { Connection::retain(conn) }?;
-        let callback = handler(conn, callback, userdata);
+        let callback = handler(conn, callback, Userdata::borrowed(userdata));
         this.on(EventType::Pong, callback)
     })
 }
@@ -289,7 +368,7 @@ pub unsafe extern "C" fn wsc_conn_on_buffer_full(
     enter(|| {
         // SAFETY: as this function's Safety section says.
         let this = unsafe { Connection::retain(conn) }?;
-        let callback = handler(conn, callback, userdata);
+        let callback = handler(conn, callback, Userdata::borrowed(userdata));
         this.on(EventType::BufferFull, callback)
     })
 }
@@ -325,7 +404,7 @@ pub unsafe extern "C" fn wsc_conn_on_buffer_drain(
     enter(|| {
         // SAFETY: as this function's Safety section says.
         let this = unsafe { Connection::retain(conn) }?;
-        let callback = handler(conn, callback, userdata);
+        let callback = handler(conn, callback, Userdata::borrowed(userdata));
         this.on(EventType::BufferDrain, callback)
     })
 }
@@ -362,7 +441,7 @@ pub unsafe extern "C" fn wsc_conn_on_error(
     enter(|| {
         // SAFETY: as this function's Safety section says.
         let this = unsafe { Connection::retain(conn) }?;
-        let callback = handler(conn, callback, userdata);
+        let callback = handler(conn, callback, Userdata::borrowed(userdata));
         this.on(EventType::Error, callback)
     })
 }
@@ -401,7 +480,7 @@ pub unsafe extern "C" fn wsc_conn_on_close(
     enter(|| {
         // SAFETY: as this function's Safety section says.
         let this = unsafe { Connection::retain(conn) }?;
-        let callback = handler(conn, callback, userdata);
+        let callback = handler(conn, callback, Userdata::borrowed(userdata));
         this.on(EventType::Close, callback)
     })
 }
@@ -437,7 +516,7 @@ pub unsafe extern "C" fn wsc_conn_on_reconnect(
     enter(|| {
         // SAFETY: as this function's Safety section says.
         let this = unsafe { Connection::retain(conn) }?;
-        let callback = handler(conn, callback, userdata);
+        let callback = handler(conn, callback, Userdata::borrowed(userdata));
         this.on(EventType::Reconnect, callback)
     })
 }

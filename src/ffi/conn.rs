@@ -59,7 +59,7 @@ use crate::event_loop::Loop;
 /// Callbacks: `wsc_conn_on_connect`, `wsc_conn_on_handshake`,
 /// `wsc_conn_on_message`, `wsc_conn_on_ping`, `wsc_conn_on_pong`,
 /// `wsc_conn_on_buffer_full`, `wsc_conn_on_buffer_drain`, `wsc_conn_on_error`,
-/// `wsc_conn_on_close`, `wsc_conn_on_reconnect`.
+/// `wsc_conn_on_close`, `wsc_conn_on_reconnect`, `wsc_conn_on_event`.
 ///
 /// Traffic: `wsc_conn_send`, `wsc_conn_send_text`, `wsc_conn_send_binary`,
 /// `wsc_conn_send_message`, `wsc_conn_ping`, `wsc_conn_pong`, `wsc_conn_flush`, `wsc_conn_pause_recv`,

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::ptr;
 
-use crate::error::Phase;
+use crate::error::{Phase, Status};
 use crate::event::{EventKind, EventRef, EventType, KindRef, MessageType, Part};
 
 use super::boundary::OutArray;
@@ -61,6 +61,13 @@ impl From<EventType> for wsc_event_type_t {
             EventType::Reconnect => Self::WSC_EVENT_RECONNECT,
         }
     }
+}
+
+/// The type of event that a caller means.
+pub(crate) fn event_type(value: i32) -> Result<EventType, Status> {
+    let mut all = EventType::ALL.into_iter();
+    let found = all.find(|event_type| *event_type as i32 == value);
+    found.ok_or(Status::Invalid)
 }
 
 /// The type of a message (`message_type` of `wsc_event_t`).
@@ -495,18 +502,7 @@ mod tests {
 
     #[test]
     fn enums_agree_with_those_of_the_crate() {
-        for kind in [
-            EventType::Connect,
-            EventType::Handshake,
-            EventType::Message,
-            EventType::Ping,
-            EventType::Pong,
-            EventType::BufferFull,
-            EventType::BufferDrain,
-            EventType::Error,
-            EventType::Close,
-            EventType::Reconnect,
-        ] {
+        for kind in EventType::ALL {
             assert_eq!(wsc_event_type_t::from(kind) as i32, kind as i32);
         }
         for phase in [

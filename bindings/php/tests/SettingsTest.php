@@ -43,6 +43,7 @@ final class SettingsTest extends TestCase
         'wsc_conn_on_error' => 'as wsc_loop_dispatch',
         'wsc_conn_on_close' => 'as wsc_loop_dispatch',
         'wsc_conn_on_reconnect' => 'as wsc_loop_dispatch',
+        'wsc_conn_on_event' => 'as wsc_loop_dispatch',
         'wsc_conn_on_free' => 'there is no userdata to free',
     ];
 

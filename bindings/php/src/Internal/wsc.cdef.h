@@ -406,6 +406,12 @@ wsc_status_t wsc_conn_add_prologue(wsc_conn_t *conn,
 
 wsc_status_t wsc_conn_clear_prologue(wsc_conn_t *conn);
 
+wsc_status_t wsc_conn_on_event(wsc_conn_t *conn,
+                               int32_t event_type,
+                               wsc_event_fn callback,
+                               void *userdata,
+                               wsc_free_fn release);
+
 wsc_status_t wsc_conn_on_connect(wsc_conn_t *conn, wsc_event_fn callback, void *userdata);
 
 wsc_status_t wsc_conn_on_handshake(wsc_conn_t *conn, wsc_event_fn callback, void *userdata);
