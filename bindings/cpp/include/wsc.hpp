@@ -15,7 +15,6 @@
 #ifndef WSC_HPP
 #define WSC_HPP
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -739,17 +738,6 @@ private:
     std::shared_ptr<const std::function<void(std::exception_ptr)>> sink_;
 };
 
-class connection_state;
-
-class handler {
-public:
-    handler() noexcept = default;
-    handler(const handler &) = delete;
-    handler &operator=(const handler &) = delete;
-    virtual ~handler() = default;
-    virtual void call(wsc_conn_t *conn, connection_state *state, const wsc_event_t &event) = 0;
-};
-
 class after_free {
 public:
     after_free() noexcept = default;
@@ -759,19 +747,11 @@ public:
     virtual void call() = 0;
 };
 
-/// The userdata of a connection's callbacks: on the heap, so that the connection
-/// object may move, until the library says that no callback can run any more.
+/// What a connection's handlers share: on the heap, so that the connection object may
+/// move, until the library says that no callback can run any more.
 class connection_state {
 public:
     explicit connection_state(std::shared_ptr<loop_state> loop) noexcept : loop_(std::move(loop)) {}
-
-    /// The old handler may be running on another thread, or be the caller: whoever
-    /// lets go of it last destroys it, and nobody does so under the lock.
-    void set(event_type type, std::shared_ptr<handler> next)
-    {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        handlers_[index(type)].swap(next);
-    }
 
     void set_after_free(std::unique_ptr<after_free> next)
     {
@@ -779,23 +759,8 @@ public:
         after_free_.swap(next);
     }
 
-    static void on_event(wsc_conn_t *conn, const wsc_event_t *event, void *userdata) noexcept
-    {
-        auto *state = static_cast<connection_state *>(userdata);
-        std::shared_ptr<handler> current;
-        {
-            const std::lock_guard<std::mutex> lock(state->mutex_);
-            current = state->handlers_[index(static_cast<event_type>(event->type))];
-        }
-        if (!current) {
-            return;
-        }
-        try {
-            current->call(conn, state, *event);
-        } catch (...) {
-            state->loop_->capture();
-        }
-    }
+    /// Of a handler that threw.
+    void capture() noexcept { loop_->capture(); }
 
     static void on_free(void *userdata) noexcept
     {
@@ -814,15 +779,7 @@ public:
     }
 
 private:
-    enum : std::size_t { event_types = WSC_EVENT_RECONNECT };
-
-    static std::size_t index(event_type type) noexcept
-    {
-        return static_cast<std::size_t>(type) - 1;
-    }
-
     std::mutex mutex_;
-    std::array<std::shared_ptr<handler>, event_types> handlers_;
     std::unique_ptr<after_free> after_free_;
     const std::shared_ptr<loop_state> loop_;
 };
@@ -1667,58 +1624,56 @@ public:
     template <class Function>
     void on_connect(Function &&function) const
     {
-        set<connect_info>(wsc_conn_on_connect, std::forward<Function>(function), "on_connect");
+        set<connect_info>(std::forward<Function>(function), "on_connect");
     }
 
     /// View: `wsc::handshake`. The connection is open.
     template <class Function>
     void on_handshake(Function &&function) const
     {
-        set<handshake>(wsc_conn_on_handshake, std::forward<Function>(function), "on_handshake");
+        set<handshake>(std::forward<Function>(function), "on_handshake");
     }
 
     /// View: `wsc::message`.
     template <class Function>
     void on_message(Function &&function) const
     {
-        set<message>(wsc_conn_on_message, std::forward<Function>(function), "on_message");
+        set<message>(std::forward<Function>(function), "on_message");
     }
 
     /// View: `wsc::ping_info`. Answered already, unless `set_auto_pong(false)`.
     template <class Function>
     void on_ping(Function &&function) const
     {
-        set<ping_info>(wsc_conn_on_ping, std::forward<Function>(function), "on_ping");
+        set<ping_info>(std::forward<Function>(function), "on_ping");
     }
 
     /// View: `wsc::pong_info`.
     template <class Function>
     void on_pong(Function &&function) const
     {
-        set<pong_info>(wsc_conn_on_pong, std::forward<Function>(function), "on_pong");
+        set<pong_info>(std::forward<Function>(function), "on_pong");
     }
 
     /// View: `wsc::buffer_full_info`. The send queue reached its limit.
     template <class Function>
     void on_buffer_full(Function &&function) const
     {
-        set<buffer_full_info>(wsc_conn_on_buffer_full, std::forward<Function>(function),
-                              "on_buffer_full");
+        set<buffer_full_info>(std::forward<Function>(function), "on_buffer_full");
     }
 
     /// View: `wsc::buffer_drain_info`. The send queue is empty again.
     template <class Function>
     void on_buffer_drain(Function &&function) const
     {
-        set<buffer_drain_info>(wsc_conn_on_buffer_drain, std::forward<Function>(function),
-                               "on_buffer_drain");
+        set<buffer_drain_info>(std::forward<Function>(function), "on_buffer_drain");
     }
 
     /// View: `wsc::error_info`. Close follows.
     template <class Function>
     void on_error(Function &&function) const
     {
-        set<error_info>(wsc_conn_on_error, std::forward<Function>(function), "on_error");
+        set<error_info>(std::forward<Function>(function), "on_error");
     }
 
     /// View: `wsc::close_info`. Once for each attempt, last of all. `reconnect` may be
@@ -1726,15 +1681,14 @@ public:
     template <class Function>
     void on_close(Function &&function) const
     {
-        set<close_info>(wsc_conn_on_close, std::forward<Function>(function), "on_close");
+        set<close_info>(std::forward<Function>(function), "on_close");
     }
 
     /// View: `wsc::reconnect_info`. An automatic reconnect begins when this has returned.
     template <class Function>
     void on_reconnect(Function &&function) const
     {
-        set<reconnect_info>(wsc_conn_on_reconnect, std::forward<Function>(function),
-                            "on_reconnect");
+        set<reconnect_info>(std::forward<Function>(function), "on_reconnect");
     }
 
     /// Called once with nothing after the connection was destroyed, when no handler can
@@ -1763,25 +1717,38 @@ protected:
     detail::connection_state *state_;
 
 private:
-    using callback_setter = wsc_status_t (*)(wsc_conn_t *, wsc_event_fn, void *);
-
+    /// A callable as the userdata of its callback, on the heap until the library releases
+    /// it: whichever thread lets go of it last, when it is not running.
     template <class View, class Function>
-    class handler_of : public detail::handler {
+    class handler {
     public:
         template <class Argument>
-        explicit handler_of(Argument &&function) : function_(std::forward<Argument>(function))
+        handler(detail::connection_state *state, Argument &&function)
+            : state_(state), function_(std::forward<Argument>(function))
         {
         }
 
-        void call(wsc_conn_t *conn, detail::connection_state *state,
-                  const wsc_event_t &event) override
+        static void call(wsc_conn_t *conn, const wsc_event_t *event, void *userdata) noexcept
+        {
+            auto *self = static_cast<handler *>(userdata);
+            try {
+                self->call(conn, *event);
+            } catch (...) {
+                self->state_->capture();
+            }
+        }
+
+        static void release(void *userdata) noexcept { delete static_cast<handler *>(userdata); }
+
+    private:
+        void call(wsc_conn_t *conn, const wsc_event_t &event)
         {
             if constexpr (std::is_invocable_v<Function &, connection_ref, View>) {
-                std::invoke(function_, connection_ref(conn, state), View(event));
+                std::invoke(function_, connection_ref(conn, state_), View(event));
             } else if constexpr (std::is_invocable_v<Function &, View>) {
                 std::invoke(function_, View(event));
             } else if constexpr (std::is_invocable_v<Function &, connection_ref>) {
-                std::invoke(function_, connection_ref(conn, state));
+                std::invoke(function_, connection_ref(conn, state_));
             } else {
                 static_assert(std::is_invocable_v<Function &>,
                               "a handler takes (wsc::connection_ref, View), one of them or nothing");
@@ -1789,24 +1756,26 @@ private:
             }
         }
 
-    private:
+        detail::connection_state *const state_;
         Function function_;
     };
 
     template <class View, class Function>
-    void set(callback_setter setter, Function &&function, const char *call) const
+    void set(Function &&function, const char *call) const
     {
         using callable = std::decay_t<Function>;
+        constexpr auto type = static_cast<std::int32_t>(View::event);
         require_state(call);
         if (detail::is_empty(function)) {
-            detail::check(setter(conn_, nullptr, nullptr), call);
-            state_->set(View::event, nullptr);
+            detail::check(wsc_conn_on_event(conn_, type, nullptr, nullptr, nullptr), call);
             return;
         }
         if constexpr (!std::is_null_pointer_v<callable>) {
-            state_->set(View::event, std::make_shared<handler_of<View, callable>>(
-                                         std::forward<Function>(function)));
-            detail::check(setter(conn_, detail::connection_state::on_event, state_), call);
+            using owned = handler<View, callable>;
+            auto userdata = std::make_unique<owned>(state_, std::forward<Function>(function));
+            detail::check(wsc_conn_on_event(conn_, type, owned::call, userdata.release(),
+                                            owned::release),
+                          call);
         }
     }
 
