@@ -11,7 +11,7 @@ use tungstenite::protocol::frame::FrameHeader;
 
 /// Small frames share chunks of this size; a larger frame has its own.
 const CHUNK: usize = 16 << 10;
-/// An empty chunk up to this size is kept for the next frame.
+/// An empty chunk up to this size is kept for the next frame, whenever that comes.
 const KEPT_CHUNK: usize = 1 << 10;
 /// Pongs that wait, apart from one that may have begun to leave. Beyond it a ping
 /// flood is answered for its last ping only (RFC 6455 §5.5.3).
@@ -90,19 +90,50 @@ impl SendQueue {
         mask: [u8; 4],
     ) -> Result<(), TryReserveError> {
         let is_final = header.is_final;
-        let chunk = self.chunk_for(MAX_FRAME_HEADER + payload.len())?;
-        let before = chunk.len();
-        append_frame(chunk, header, payload, mask);
-        let size = chunk.len() - before;
-        self.frame_appended(size, is_final);
+        self.begin_data(header, payload.len(), payload, mask)?;
+        self.end_data(is_final);
         Ok(())
+    }
+
+    /// Encodes the beginning of a data frame whose payload has `len` bytes. The rest
+    /// follows at once, in `push_piece`, and then the end.
+    pub fn begin_data(
+        &mut self,
+        header: FrameHeader,
+        len: usize,
+        first: &[u8],
+        mask: [u8; 4],
+    ) -> Result<(), TryReserveError> {
+        let chunk = self.chunk_for(MAX_FRAME_HEADER + first.len())?;
+        let before = chunk.len();
+        append_header(chunk, header, len, mask);
+        append_masked(chunk, first, mask);
+        self.appended += (chunk.len() - before) as u64;
+        Ok(())
+    }
+
+    /// Encodes a piece of the payload that begins where the mask does, which is every
+    /// fourth byte.
+    pub fn push_piece(&mut self, piece: &[u8], mask: [u8; 4]) -> Result<(), TryReserveError> {
+        append_masked(self.chunk_for(piece.len())?, piece, mask);
+        self.appended += piece.len() as u64;
+        Ok(())
+    }
+
+    /// Ends a data frame.
+    pub fn end_data(&mut self, is_message: bool) {
+        self.ends.push_back(End {
+            offset: self.appended,
+            is_message,
+        });
     }
 
     /// Appends an encoded close frame, behind everything queued.
     pub fn push_close(&mut self, frame: &[u8]) -> Result<(), TryReserveError> {
         self.chunk_for(frame.len())?.extend_from_slice(frame);
         self.has_close = true;
-        self.frame_appended(frame.len(), false);
+        self.appended += frame.len() as u64;
+        self.end_data(false);
         Ok(())
     }
 
@@ -267,10 +298,18 @@ impl SendQueue {
         {
             self.head -= first.len();
             first.clear();
-            if self.chunks.len() == 1 && self.chunks[0].capacity() <= KEPT_CHUNK {
+            if self.chunks.len() == 1 {
                 break;
             }
             self.chunks.pop_front();
+        }
+    }
+
+    /// Gives back large buffers that hold nothing.
+    pub fn shrink(&mut self) {
+        let is_surplus = |last: &Vec<u8>| last.is_empty() && last.capacity() > KEPT_CHUNK;
+        if self.chunks.back().is_some_and(is_surplus) {
+            self.chunks.pop_back();
         }
         if self.ends.is_empty() && self.ends.capacity() > KEPT_CHUNK {
             self.ends = VecDeque::new();
@@ -282,7 +321,7 @@ impl SendQueue {
         let fits = self
             .chunks
             .back()
-            .is_some_and(|last| last.len() + size <= CHUNK);
+            .is_some_and(|last| last.len() + size <= last.capacity().max(CHUNK));
         if !fits {
             let mut chunk = Vec::new();
             chunk.try_reserve_exact(size)?;
@@ -297,14 +336,6 @@ impl SendQueue {
         let last = self.chunks.len() - 1;
         Ok(&mut self.chunks[last])
     }
-
-    fn frame_appended(&mut self, size: usize, is_message: bool) {
-        self.appended += size as u64;
-        self.ends.push_back(End {
-            offset: self.appended,
-            is_message,
-        });
-    }
 }
 
 fn would_block(result: &io::Result<usize>) -> bool {
@@ -312,12 +343,16 @@ fn would_block(result: &io::Result<usize>) -> bool {
 }
 
 /// Encodes a frame, masked (RFC 6455 §5.3).
-pub fn append_frame(target: &mut Vec<u8>, mut header: FrameHeader, payload: &[u8], mask: [u8; 4]) {
-    header.mask = Some(mask);
+pub fn append_frame(target: &mut Vec<u8>, header: FrameHeader, payload: &[u8], mask: [u8; 4]) {
     target.reserve(MAX_FRAME_HEADER + payload.len());
-    // Writing to a Vec cannot fail.
-    let _ = header.format(payload.len() as u64, target);
+    append_header(target, header, payload.len(), mask);
     append_masked(target, payload, mask);
+}
+
+fn append_header(target: &mut Vec<u8>, mut header: FrameHeader, len: usize, mask: [u8; 4]) {
+    header.mask = Some(mask);
+    // Writing to a Vec cannot fail.
+    let _ = header.format(len as u64, target);
 }
 
 /// Copies and masks in blocks that stay in the first-level cache.
@@ -346,12 +381,15 @@ mod tests {
     use super::*;
     use tungstenite::protocol::frame::coding::{Data, OpCode};
 
-    fn push(queue: &mut SendQueue, payload: &[u8], mask: [u8; 4]) {
-        let header = FrameHeader {
+    fn binary() -> FrameHeader {
+        FrameHeader {
             opcode: OpCode::Data(Data::Binary),
             ..FrameHeader::default()
-        };
-        queue.push_data(header, payload, mask).unwrap();
+        }
+    }
+
+    fn push(queue: &mut SendQueue, payload: &[u8], mask: [u8; 4]) {
+        queue.push_data(binary(), payload, mask).unwrap();
     }
 
     /// Takes at most `room` bytes, then blocks.
@@ -395,6 +433,7 @@ mod tests {
         let mut pipe = Pipe::new(room);
         let mut written = Written::default();
         queue.write_to(&mut pipe, &mut written).unwrap();
+        queue.shrink();
         (pipe.taken, written)
     }
 
@@ -436,6 +475,38 @@ mod tests {
         assert_eq!(flush(&mut queue, 1).1.messages, 1);
         assert_eq!(flush(&mut queue, 99).1.messages, 1);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_frame_in_pieces_is_the_same_and_nothing_comes_between() {
+        let payload: Vec<u8> = (0..1_000_003).map(|i| (i >> 3) as u8).collect();
+        let mask = [1, 2, 3, 4];
+        let mut whole = SendQueue::default();
+        push(&mut whole, &payload, mask);
+        let expected = flush(&mut whole, usize::MAX).0;
+        for room in [usize::MAX, 4096, 70_000] {
+            let mut queue = SendQueue::default();
+            let (first, mut rest) = payload.split_at(65_520);
+            queue
+                .begin_data(binary(), payload.len(), first, mask)
+                .unwrap();
+            let mut wire = flush(&mut queue, 1).0;
+            queue.push_control(Control::Ping, b"<ping>".to_vec());
+            while !rest.is_empty() {
+                let (taken, written) = flush(&mut queue, room);
+                assert_eq!((written.messages, written.pings), (0, 0));
+                wire.extend(taken);
+                let (piece, more) = rest.split_at(rest.len().min(65_536));
+                queue.push_piece(piece, mask).unwrap();
+                rest = more;
+            }
+            queue.end_data(true);
+            let (taken, written) = flush(&mut queue, usize::MAX);
+            assert_eq!((written.messages, written.pings), (1, 1));
+            wire.extend(taken);
+            assert!(wire == [&expected[..], b"<ping>"].concat(), "room {room}");
+            assert!(queue.is_empty());
+        }
     }
 
     #[test]

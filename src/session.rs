@@ -17,13 +17,15 @@ use crate::event::{EventKind, MessageType, Part};
 use crate::masks::Masks;
 use crate::read_buffer::Input;
 use crate::reader::{Reader, Taker};
-use crate::send_queue::{Control, SendQueue, Written, append_frame};
+use crate::send_queue::{Control, MAX_FRAME_HEADER, SendQueue, Written, append_frame};
 use crate::transport::{Buffers, Received, Transport};
 
 /// No status code was in the close frame (RFC 6455 §7.4.1).
 const CODE_NONE: u16 = 1005;
 /// There was no close frame.
 pub const CODE_ABNORMAL: u16 = 1006;
+/// How much of a large message is encoded before it is written: four records of TLS.
+const PIECE: usize = 64 << 10;
 
 /// Totals of one connection, over all its attempts.
 #[derive(Debug, Default, Clone, Copy)]
@@ -252,12 +254,13 @@ impl Session {
                 .map_or(0, |deflater| deflater.memory())
     }
 
-    /// Queues a message or a part of one, compressed if that was agreed on. Without memory
-    /// for it nothing is queued.
+    /// Queues a message or a part of one, compressed if that was agreed on. Of a large one
+    /// it writes at once what the socket takes. Without memory for it nothing is queued.
     pub fn push_message(
         &mut self,
         outgoing: Outgoing,
         payload: &[u8],
+        counters: &mut Counters,
     ) -> Result<(), TryReserveError> {
         let Outgoing { kind, part, .. } = outgoing;
         let mut header = FrameHeader {
@@ -280,14 +283,56 @@ impl Session {
         match &mut self.deflater {
             Some(deflater) if self.is_deflating => {
                 let data = deflater.deflate(payload, part.ends())?;
-                let pushed = self.queue.push_data(header, &data, mask);
-                if pushed.is_err() {
+                let pushed = self.push_frame(header, &data, mask, counters);
+                if let (Err(_), Some(deflater)) = (&pushed, &mut self.deflater) {
                     deflater.forget();
                 }
                 pushed
             }
-            _ => self.queue.push_data(header, payload, mask),
+            _ => self.push_frame(header, payload, mask, counters),
         }
+    }
+
+    /// Encodes a large frame piece by piece, as long as the socket takes each: so the bytes
+    /// are written while the processor still has them at hand, and never held all at once.
+    /// Without memory for the first piece nothing is queued.
+    fn push_frame(
+        &mut self,
+        header: FrameHeader,
+        payload: &[u8],
+        mask: [u8; 4],
+        counters: &mut Counters,
+    ) -> Result<(), TryReserveError> {
+        if payload.len() < 2 * PIECE {
+            return self.queue.push_data(header, payload, mask);
+        }
+        let is_final = header.is_final;
+        // With its header the first piece is as long as the others.
+        let (first, rest) = payload.split_at(PIECE - MAX_FRAME_HEADER.next_multiple_of(4));
+        self.queue.begin_data(header, payload.len(), first, mask)?;
+        if let Err(error) = self.push_rest(rest, mask, counters) {
+            // Some of the frame may have left.
+            self.fail_writing(error.into());
+        }
+        self.queue.end_data(is_final);
+        self.flush(counters);
+        Ok(())
+    }
+
+    fn push_rest(
+        &mut self,
+        mut rest: &[u8],
+        mask: [u8; 4],
+        counters: &mut Counters,
+    ) -> Result<(), TryReserveError> {
+        self.write(counters);
+        while self.queue.is_empty() && rest.len() >= 2 * PIECE {
+            let (piece, more) = rest.split_at(PIECE);
+            self.queue.push_piece(piece, mask)?;
+            rest = more;
+            self.write(counters);
+        }
+        self.queue.push_piece(rest, mask)
     }
 
     /// Queues a ping.
@@ -315,6 +360,11 @@ impl Session {
     /// Writes what the socket takes. An error waits until everything readable
     /// was read; see `advance`.
     pub fn flush(&mut self, counters: &mut Counters) {
+        self.write(counters);
+        self.queue.shrink();
+    }
+
+    fn write(&mut self, counters: &mut Counters) {
         if self.write_failure.is_some() || self.write_shut {
             return;
         }

@@ -405,7 +405,7 @@ impl Inner {
                 part: Part::Whole,
                 compress: true,
             };
-            session.push_message(outgoing, payload)?;
+            session.push_message(outgoing, payload, &mut self.counters)?;
         }
         Ok(())
     }
@@ -434,7 +434,8 @@ impl Inner {
             if expires {
                 self.expired += u64::from(part.ends());
             } else {
-                result = session.push_message(message.outgoing, &message.payload);
+                result =
+                    session.push_message(message.outgoing, &message.payload, &mut self.counters);
                 if result.is_err() {
                     break;
                 }

@@ -97,9 +97,12 @@ impl Connection {
             return Err(Status::QueueFull);
         }
         let is_over = inner.is_over();
-        match &mut inner.attempt {
+        let Inner {
+            attempt, counters, ..
+        } = &mut *inner;
+        match attempt {
             Attempt::Open(session) if session.is_open() => {
-                session.push_message(outgoing, payload)?;
+                session.push_message(outgoing, payload, counters)?;
                 let number = inner.unsent.count(part);
                 inner.sent(self);
                 inner.keep(number, outgoing, payload);
