@@ -90,7 +90,11 @@ impl Assembly {
                 inflater.inflate(payload, &mut self.body, room)?
             }
             _ => {
-                let (step, rest) = payload.split_at(had.min(STEP));
+                let room = match self.in_parts {
+                    true => PART.saturating_sub(start).clamp(1, STEP),
+                    false => STEP,
+                };
+                let (step, rest) = payload.split_at(had.min(room));
                 if self.body.capacity() - start < step.len() {
                     // Twice what has arrived, and never more than was announced.
                     let more = left.min(start.max(FIRST) as u64) as usize;

@@ -226,6 +226,14 @@ impl Reader {
         Ok(())
     }
 
+    /// Hands out what `receive` has left of a message that goes out in parts: TLS gives
+    /// what has arrived record by record, which are small parts.
+    pub fn hand_out(&mut self, taker: &mut impl Taker) {
+        if let Some(part) = self.assembly.part() {
+            taker.take(part);
+        }
+    }
+
     /// Goes on until `input` is used up or a grant is needed; returns what is left.
     fn read<'a>(&mut self, input: Input<'a>, taker: &mut impl Taker) -> Result<&'a [u8], Failure> {
         let mut gather = Gather::new(taker, input);
@@ -259,9 +267,6 @@ impl Reader {
                     self.control(&mut input, opcode, missing, taker)?;
                 }
             }
-        }
-        if let Some(part) = self.assembly.part() {
-            taker.take(part);
         }
         Ok(input)
     }
@@ -634,6 +639,7 @@ mod tests {
             while result.is_ok() && reader.is_held() {
                 result = reader.receive(Input::Borrowed(&[]), taker);
             }
+            reader.hand_out(taker);
             if let Err(failure) = result {
                 return Some(failure);
             }

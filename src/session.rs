@@ -427,9 +427,9 @@ impl Session {
         counters: &mut Counters,
         emit: &mut impl FnMut(EventKind),
     ) {
-        self.intake(auto_pong, counters, emit)
-            .1
-            .take(Input::Borrowed(bytes));
+        let (_, mut intake) = self.intake(auto_pong, counters, emit);
+        intake.take(Input::Borrowed(bytes));
+        intake.hand_out();
     }
 
     /// Takes what the reader still holds, or reads once from the socket.
@@ -453,6 +453,7 @@ impl Session {
             intake.take(input);
             Ok(())
         });
+        intake.hand_out();
         match result {
             Ok(Received::More) => self.readable = true,
             Ok(Received::Short) => self.readable = self.hung_up,
@@ -726,12 +727,18 @@ struct Events<'a, E> {
 impl<E: FnMut(EventKind)> Intake<'_, E> {
     fn take(&mut self, input: Input<'_>) {
         if let Err(failure) = self.reader.receive(input, &mut self.events) {
+            self.hand_out();
             self.reader.close();
             *self.violation = Some(Box::new(Violation {
                 failure,
                 until: expiry(Instant::now(), self.close_timeout),
             }));
         }
+    }
+
+    /// Hands out what has arrived of a message in parts.
+    fn hand_out(&mut self) {
+        self.reader.hand_out(&mut self.events);
     }
 }
 

@@ -56,6 +56,7 @@ fn read<'a>(options: u8, wire: impl IntoIterator<Item = Input<'a>>) -> (Vec<Told
         if result.is_err() {
             return (story.told, true);
         }
+        reader.hand_out(&mut |kind| story.take(kind));
     }
     (story.told, false)
 }
