@@ -56,6 +56,7 @@ type Conn struct {
 	batch     inbox          // taken from queue
 	next      int            // the first of batch that was not taken yet
 	slab      []byte         // for what Read returns
+	into      []byte         // the memory that ReadInto was given
 	reader    *messageReader // the last one that Reader returned
 	inMessage bool           // a part of a message was taken, and not yet its end
 	skipPolls int            // how many times to wait without a poll before
@@ -66,6 +67,7 @@ type Conn struct {
 	queued   int           // what queue counts against queueLimit
 	received int           // bytes of the message that is coming in, so far
 	largest  int           // bytes of the last one that came in parts
+	lent     []byte        // into, while its call waits for a message
 	paused   bool          // the library does not read
 	wants    awaited       // what a goroutine in await, or in a poll before, waits for
 	asleep   bool          // it waits for wake

@@ -2,21 +2,55 @@ package wsc
 
 /*
 #include <stdlib.h>
+#include <string.h>
 #include "wsc.h"
 
 #define WSCGO_BATCH 256
 
-// In C memory, so that a poll passes no Go pointer.
+// In C memory, so that a poll passes no Go pointer to a pointer.
 typedef struct {
     wsc_loop_t *loop;
+    size_t first; // of the events that are to be delivered
     size_t count;
+    size_t filled;
     wsc_event_t events[WSCGO_BATCH];
 } wscgo_batch_t;
 
+enum { WSCGO_MOST_POLLS = 16 };
+
 static wsc_status_t wscgo_poll(wscgo_batch_t *batch, int32_t timeout_ms)
 {
-    batch->count = 0;
+    batch->first = batch->count = 0;
     return wsc_loop_poll(batch->loop, batch->events, WSCGO_BATCH, timeout_ms, &batch->count);
+}
+
+static int wscgo_goes_on(const wsc_event_t *event, uint64_t conn_id)
+{
+    return event->conn_id == conn_id && event->type == WSC_EVENT_MESSAGE && event->part == WSC_PART_MORE;
+}
+
+// Polls for the rest of a message: its parts go into the room there is for it, and as long as
+// nothing else comes the next poll follows without a way to Go and back.
+static wsc_status_t wscgo_poll_rest(wscgo_batch_t *batch, int32_t timeout_ms, uint64_t conn_id,
+                                    char *room, size_t size)
+{
+    int polls;
+    batch->filled = 0;
+    for (polls = 0; polls < WSCGO_MOST_POLLS; polls++) {
+        wsc_status_t status = wscgo_poll(batch, timeout_ms);
+        if (status != WSC_OK)
+            return status;
+        for (; batch->first < batch->count; batch->first++) {
+            const wsc_event_t *event = &batch->events[batch->first];
+            if (!wscgo_goes_on(event, conn_id) || event->len > size - batch->filled)
+                return WSC_OK;
+            memcpy(room + batch->filled, event->data, event->len);
+            batch->filled += event->len;
+        }
+        if (batch->count == 0)
+            break;
+    }
+    return WSC_OK;
 }
 */
 import "C"
@@ -241,7 +275,7 @@ func (l *loop) pollFor(c *Conn, wait bool) {
 		case !first:
 			l.poll(0)
 		case c.waits():
-			l.poll(timeout)
+			l.pollRest(c, timeout)
 		}
 		l.polling.Unlock()
 		if !l.missed.Load() {
@@ -259,6 +293,22 @@ func (l *loop) poll(timeout C.int32_t) (count int, err error) {
 	count = int(l.batch.count)
 	l.deliver(l.batch.events[:count])
 	return count, nil
+}
+
+// pollRest is poll, of which parts of the message that comes in on c go straight to where
+// it is put together.
+func (l *loop) pollRest(c *Conn, timeout C.int32_t) {
+	room := c.spare()
+	if len(room) == 0 {
+		l.poll(timeout)
+		return
+	}
+	id, size := C.uint64_t(c.id), C.size_t(len(room))
+	status := C.wscgo_poll_rest(l.batch, timeout, id, (*C.char)(unsafe.Pointer(&room[0])), size)
+	c.filled(int(l.batch.filled))
+	if statusError(status) == nil {
+		l.deliver(l.batch.events[l.batch.first:l.batch.count])
+	}
 }
 
 // fail ends every connection, because the loop can serve them no more.

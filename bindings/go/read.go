@@ -17,6 +17,7 @@ type message struct {
 	begins bool
 	ends   bool
 	own    bool // data is an allocation of its own, and not of an inbox
+	lent   bool // data began in the memory that ReadInto was given
 	data   []byte
 }
 
@@ -128,14 +129,19 @@ func (c *Conn) Read(ctx context.Context) (MessageType, []byte, error) {
 // ReadInto is Read into memory of the caller's: the message is put into buf, in place of
 // what is there, or into new memory if buf has not the capacity. A program that is
 // through with a message before it asks for the next passes what it got from the last
-// call, and nothing is allocated for each message.
+// call, and nothing is allocated for each message. What buf held is lost with an error, too.
 func (c *Conn) ReadInto(ctx context.Context, buf []byte) (MessageType, []byte, error) {
 	if err := c.skipRest(ctx); err != nil {
 		return 0, nil, failed("read", err)
 	}
+	c.into = buf[:0]
 	m, err := c.take(ctx, aMessage)
+	c.into = nil
 	if err != nil {
 		return 0, nil, failed("read", err)
+	}
+	if m.lent || m.own && len(m.data) > cap(buf) {
+		return m.typ, m.data, nil
 	}
 	return m.typ, append(buf[:0], m.data...), nil
 }
@@ -259,7 +265,9 @@ func (c *Conn) fill(ctx context.Context, what awaited) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.slab = nil
+	c.lent = c.into
 	err := c.awaitReceived(ctx, what)
+	c.takeBack()
 	used := c.batch
 	used.empty()
 	c.batch, c.next = inbox{}, 0
@@ -293,11 +301,16 @@ func (c *Conn) awaitReceived(ctx context.Context, what awaited) error {
 	}
 	if c.skipPolls--; c.skipPolls < 0 {
 		c.wants = what
-		c.resume()
-		c.mu.Unlock()
 		wait := c.loop.users.Load() <= fewUsers
-		c.loop.pollFor(c, wait)
-		c.mu.Lock()
+		for more := true; more; {
+			before := c.queued
+			c.resume()
+			c.mu.Unlock()
+			c.loop.pollFor(c, wait)
+			c.mu.Lock()
+			// Where a part came the next one is about to.
+			more = wait && c.queued > before && !c.has(what) && c.err == nil && ctx.Err() == nil
+		}
 		switch {
 		case c.has(what) || !wait:
 			c.nextSkip = fewestSkipped
@@ -385,16 +398,19 @@ func (c *Conn) pushPart(event *C.wsc_event_t) {
 		c.received = 0
 	}
 	c.received += len(data)
-	if last := len(c.queue.messages) - 1; last >= 0 && !c.queue.messages[last].ends {
-		m := &c.queue.messages[last]
+	if m := c.incoming(); m != nil {
 		m.data = append(c.room(m.data, len(data)), data...)
 		m.ends = ends
-		if ends && cap(m.data) > 2*len(m.data) {
+		if ends && !m.lent && cap(m.data) > 2*len(m.data) {
 			m.data = append([]byte(nil), m.data...) // there was room for a larger one
 		}
 		c.queued += len(data)
 	} else {
-		m := message{MessageType(event.message_type), begins, ends, true, append([]byte(nil), data...)}
+		m := message{typ: MessageType(event.message_type), begins: begins, ends: ends, own: true}
+		if begins && c.wants == aMessage {
+			m.data, m.lent = c.roomForFirst(len(data))
+		}
+		m.data = append(m.data, data...)
 		c.queue.messages = append(c.queue.messages, m)
 		c.queued += m.cost()
 	}
@@ -402,6 +418,56 @@ func (c *Conn) pushPart(event *C.wsc_event_t) {
 		c.largest = c.received
 	}
 	c.pushed()
+}
+
+// spare is the room that is left for the message that comes in, if one does.
+func (c *Conn) spare() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m := c.incoming(); m != nil {
+		return m.data[len(m.data):cap(m.data)]
+	}
+	return nil
+}
+
+// filled takes n bytes of the message that comes in, which are in its spare room already.
+func (c *Conn) filled(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// Not if it was dropped meanwhile.
+	if m := c.incoming(); m != nil {
+		m.data = m.data[:len(m.data)+n]
+		c.received += n
+		c.queued += n
+	}
+}
+
+// incoming is the message in the queue that lacks its end, nil without one. The lock is held.
+func (c *Conn) incoming() *message {
+	last := len(c.queue.messages) - 1
+	if last < 0 || c.queue.messages[last].ends {
+		return nil
+	}
+	return &c.queue.messages[last]
+}
+
+// roomForFirst is the room for a message that begins with n bytes, and whether it is the
+// memory of who waits for it. The lock is held.
+func (c *Conn) roomForFirst(n int) ([]byte, bool) {
+	// A message that has others before it is not the one that is waited for.
+	if len(c.queue.messages) == 0 && cap(c.lent) >= n && cap(c.lent) >= c.largest {
+		return c.lent, true
+	}
+	return c.room(nil, n), false
+}
+
+// takeBack ends the use of the memory that was lent: the rest of a message that did not
+// come in time is for another call. The lock is held.
+func (c *Conn) takeBack() {
+	c.lent = nil
+	if m := c.incoming(); m != nil && m.lent {
+		m.data, m.lent = append([]byte(nil), m.data...), false
+	}
 }
 
 // room makes room for n more bytes, and for as many as the last message had.

@@ -184,6 +184,62 @@ func TestReadIntoGrows(t *testing.T) {
 	}
 }
 
+// A message that comes in many parts is put together in the memory that ReadInto was given;
+// one that is too large for it, or for what the last one took, elsewhere.
+func TestReadIntoOfLargeMessages(t *testing.T) {
+	sizes := []int{1 << 20, 1 << 20, 300_000, 1 << 20, 3 << 20, 100, 1 << 20}
+	var all [][]byte
+	for i, size := range sizes {
+		payload := make([]byte, size)
+		for j := range payload {
+			payload[j] = byte(i + j*j>>8)
+		}
+		all = append(all, payload)
+	}
+	c := dial(t, serveOpen(t, func(p *peer) error {
+		for _, payload := range all {
+			if err := p.send(opBinary, payload); err != nil {
+				return err
+			}
+		}
+		return p.drain()
+	}), nil)
+	buf := make([]byte, 1<<20)
+	for i, want := range all {
+		_, data, err := c.ReadInto(testContext(t), buf)
+		if err != nil || !bytes.Equal(data, want) {
+			t.Fatalf("message %d: %d bytes, %v", i, len(data), err)
+		}
+		if isGiven := &data[0] == &buf[0]; isGiven != (len(want) <= len(buf)) {
+			t.Errorf("message %d is in the memory that was given: %t", i, isGiven)
+		}
+	}
+}
+
+// Memory that was lent for a message that did not come in time is the caller's again.
+func TestReadIntoGivesMemoryBack(t *testing.T) {
+	c := dial(t, serveOpen(t, steps(
+		nil,
+		frame(false, opText, []byte("one ")),
+		frame(true, opContinuation, []byte("two")),
+	)), nil)
+	buf := make([]byte, 0, 100)
+	write(t, c, "go on")
+	for i := 0; i < 3; i++ {
+		if _, _, err := c.ReadInto(shortContext(t), buf); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		copy(buf[:cap(buf)], "mine mine mine")
+	}
+	write(t, c, "go on")
+	if got := read(t, c); got != "one two" {
+		t.Errorf("got %q", got)
+	}
+	if got := string(buf[:14]); got != "mine mine mine" {
+		t.Errorf("the memory holds %q", got)
+	}
+}
+
 // A context that is done in the middle of a message loses nothing of it for Read, and
 // leaves the connection usable for Reader.
 func TestContextEndsWithinMessage(t *testing.T) {
