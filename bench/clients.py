@@ -141,7 +141,8 @@ CLIENTS = [
     Client('beast-async', 'C++', [BIN + 'beast-async'], 'beast-async', needs=(BOOST, OPENSSL), does=ALL),
     Client('websocketpp', 'C++', [BIN + 'websocketpp'], 'websocketpp', does=ALL,
            needs=(header('websocketpp/version.hpp', 'libwebsocketpp-dev', 'c++'), BOOST, OPENSSL)),
-    Client('ixwebsocket', 'C++', [BIN + 'ixwebsocket'], 'ixwebsocket', does=ALL,
+    # Each connection has a thread, and descriptors to wake it.
+    Client('ixwebsocket', 'C++', [BIN + 'ixwebsocket'], 'ixwebsocket', does=ALL, most=1000,
            needs=(environment('IXWEBSOCKET_DIR', 'an installed IXWebSocket'),)),
     Client('gorilla', 'Go', [BIN + 'gorilla'], 'gorilla', does=ALL, needs=(GO, Need(
         'golang-github-gorilla-websocket-dev is not installed',
