@@ -64,7 +64,10 @@ impl Unsent {
 
     /// Forgets a message of which a part could not be kept, and keeps none that follows.
     pub(super) fn give_up(&mut self, number: u64) {
-        while let Some((_, message)) = self.kept.pop_back_if(|(other, _)| *other == number) {
+        while let Some((last, _)) = self.kept.back()
+            && *last == number
+            && let Some((_, message)) = self.kept.pop_back()
+        {
             self.bytes -= message.payload.len();
         }
     }
