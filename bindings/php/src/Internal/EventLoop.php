@@ -146,7 +146,7 @@ final class EventLoop
         } else {
             $this->native->requireOwner();
         }
-        if ((\Fiber::getCurrent() !== null || $this->hasCoroutines) && $queue->hasSeveral()) {
+        if ($queue->hasSeveral() && (\Fiber::getCurrent() !== null || $this->hasCoroutines)) {
             // A callback that suspends leaves here without the `finally`.
             $this->native->wake();
         }

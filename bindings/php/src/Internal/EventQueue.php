@@ -32,6 +32,9 @@ final class EventQueue
     /** The messages that are being handed out; what waits of them comes before what waits of the batch. */
     private Run $run;
 
+    /** Whether there may be items, or messages of the run, that wait. */
+    private bool $hasRest = false;
+
     private bool $interrupted = false;
 
     /** @var array<int, object> connections, by id */
@@ -92,7 +95,12 @@ final class EventQueue
 
     public function isEmpty(): bool
     {
-        return $this->batch->next >= $this->batch->count && $this->items === [] && $this->run->next >= $this->run->end;
+        return $this->batch->next >= $this->batch->count && (!$this->hasRest || $this->isRestOver());
+    }
+
+    private function isRestOver(): bool
+    {
+        return $this->items === [] && $this->run->next >= $this->run->end;
     }
 
     /**
@@ -108,8 +116,7 @@ final class EventQueue
      */
     public function hasSeveral(): bool
     {
-        return $this->batch->count - $this->batch->next + \count($this->items) - $this->next
-            + $this->run->end - $this->run->next > 1;
+        return $this->hasRest || $this->batch->count - $this->batch->next > 1;
     }
 
     /**
@@ -125,7 +132,7 @@ final class EventQueue
         }
         $batch = $this->batch;
         do {
-            if ($this->items !== [] || $this->run->next < $this->run->end) {
+            if ($this->hasRest) {
                 $this->deliverRest();
                 continue;
             }
@@ -153,6 +160,7 @@ final class EventQueue
             if ($at + 1 < $batch->count && ($length = $slot->run) > 1) {
                 $batch->next += $length;
                 $run = $this->run = new Run($batch->slots, $batch->data, $at, $at + $length, $id, $type);
+                $this->hasRest = true;
                 ($this->handlers[$id]->run)($receiver, $run);
                 continue;
             }
@@ -172,6 +180,10 @@ final class EventQueue
      */
     private function deliverRest(): void
     {
+        if ($this->isRestOver()) {
+            $this->hasRest = false;
+            return;
+        }
         $item = $this->items[$this->next] ?? $this->run;
         $isLast = ++$this->next >= \count($this->items);
         if ($isLast) {
@@ -283,6 +295,7 @@ final class EventQueue
             }
         }
         $this->next = 0;
+        $this->hasRest = true;
         return $this->items = $items;
     }
 
@@ -326,5 +339,6 @@ final class EventQueue
     private function prepend(array $items): void
     {
         $this->items = [...$items, ...$this->copy()];
+        $this->hasRest = true;
     }
 }

@@ -562,28 +562,32 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
                 $attempt->drainIsTold = true;
             }
         }
+        $isMessage = true;
         if ($type === Ws::BINARY_TYPE_BLOB) {
-            $status = $native->sendText($payload);
-            ++$attempt->accepted;
+            $status = $native->ffi->wsc_conn_send_text($native->handle, $payload, \strlen($payload));
         } elseif ($type === Ws::BINARY_TYPE_ARRAYBUFFER) {
-            $status = $native->sendBinary($payload);
-            ++$attempt->accepted;
-        } elseif (!$attempt->open) {
-            return false;
-        } elseif ($type === self::PONG) {
-            $status = $native->pong($payload);
-        } elseif ($type === self::PING) {
-            $status = $native->ping($payload);
+            $status = $native->ffi->wsc_conn_send_binary($native->handle, $payload, \strlen($payload));
         } else {
-            throw new InvalidArgumentException('websocketType: not a type that can be sent', Status::Invalid);
+            $isMessage = false;
+            if (!$attempt->open) {
+                return false;
+            }
+            $status = match ($type) {
+                self::PONG => $native->pong($payload),
+                self::PING => $native->ping($payload),
+                default => throw new InvalidArgumentException(
+                    'websocketType: not a type that can be sent',
+                    Status::Invalid
+                ),
+            };
         }
         if ($status !== 0) {
-            if ($type === Ws::BINARY_TYPE_BLOB || $type === Ws::BINARY_TYPE_ARRAYBUFFER) {
-                --$attempt->accepted;
-            }
             return $this->refuse($status);
         }
-        $attempt->queued = $native->bufferedAmount();
+        if ($isMessage) {
+            ++$attempt->accepted;
+        }
+        $attempt->queued = $native->ffi->wsc_conn_buffered_amount($native->handle);
         if ($attempt->queued === 0) {
             return $this->transport === 'ssl' || !$attempt->open ? null : true;
         }
