@@ -27,6 +27,8 @@ const FLUSH: Token = Token(usize::MAX - 2);
 const EVENTS: usize = 256;
 /// Turns in a row that may read without asking the kernel what is ready.
 const MAX_AHEAD: u32 = 8;
+/// After a look that found nothing so many waits at most are made without one.
+const MAX_UNSEEN: u32 = 63;
 
 pub struct Reactor {
     poll: Poll,
@@ -41,6 +43,10 @@ pub struct Reactor {
     /// without a wait since.
     hot: Option<u64>,
     ahead: u32,
+    /// How many waits are to be made without a look at that connection before: the last
+    /// number of them, and what is left of it.
+    unseen: u32,
+    unseen_left: u32,
     deadlines: BTreeSet<(Instant, u64)>,
     timer: Timer,
     timer_set: Option<Instant>,
@@ -108,6 +114,8 @@ impl Reactor {
             turn: 0,
             hot: None,
             ahead: 0,
+            unseen: 0,
+            unseen_left: 0,
             deadlines: BTreeSet::new(),
             timer,
             timer_set: None,
@@ -136,7 +144,15 @@ impl Reactor {
         self.readiness.clear();
         let mut turned = Turned::Done;
         let mut now = Instant::now();
-        if timeout != Some(Duration::ZERO) || !self.read_ahead(event_loop, now) {
+        let may_sleep = timeout != Some(Duration::ZERO);
+        let looks = !may_sleep || self.looks_before_sleep();
+        if !looks || !self.read_ahead(event_loop, now, may_sleep) {
+            // The look may have moved a deadline, or left work that no wait would end for.
+            self.set_timer(now);
+            let timeout = match self.unfinished.is_empty() {
+                true => timeout,
+                false => Some(Duration::ZERO),
+            };
             turned = self.wait(event_loop, timeout);
             now = Instant::now();
         }
@@ -159,10 +175,21 @@ impl Reactor {
         turned
     }
 
+    /// Whether to look for an answer before a wait that may sleep. Where the peer shares the
+    /// processor it has answered by the time that a send returns, and the wait would be for
+    /// nothing; where it does not, a look is one call for nothing. So looks that find nothing
+    /// become rare.
+    fn looks_before_sleep(&mut self) -> bool {
+        let looks = self.unseen_left == 0;
+        self.unseen_left = self.unseen_left.saturating_sub(1);
+        looks
+    }
+
     /// Reads from the one connection that is likely to have something before the kernel is
     /// asked which has: a host that watches the descriptor comes when there is something. Not
-    /// many times in a row, or others would have to wait for theirs.
-    fn read_ahead(&mut self, event_loop: &Loop, now: Instant) -> bool {
+    /// many times in a row, or others would have to wait for theirs. Tells whether there are
+    /// events.
+    fn read_ahead(&mut self, event_loop: &Loop, now: Instant, may_sleep: bool) -> bool {
         let Some(id) = self.hot.filter(|_| self.ahead < MAX_AHEAD) else {
             return false;
         };
@@ -173,7 +200,15 @@ impl Reactor {
             ..Ready::default()
         };
         self.drive_id(event_loop, id, ready, now);
-        event_loop.has_events()
+        let found = event_loop.has_events();
+        if may_sleep {
+            self.unseen = match found {
+                true => 0,
+                false => (self.unseen * 2 + 1).min(MAX_UNSEEN),
+            };
+            self.unseen_left = self.unseen;
+        }
+        found
     }
 
     /// Waits for readiness and notes it.
