@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Wsc\Tests;
 
 use Wsc\Connection;
+use Wsc\Internal\EventLoop;
 use Wsc\Loop;
 use Wsc\State;
 use Wsc\Tests\Support\Listener;
@@ -14,6 +15,28 @@ use Wsc\Tests\Support\TestCase;
 
 final class LoopTest extends TestCase
 {
+    public function testATurnForAnotherLoopEndsThoughAnswersKeepComing(): void
+    {
+        $ws = $this->open(Server::echo());
+        $received = 0;
+        $ws->onMessage = static function (Connection $c, string $data) use (&$received): void {
+            ++$received;
+            $c->send($data);
+        };
+        $ws->send('again');
+        $most = 0;
+        for ($turns = 0; $turns < 500; ++$turns) {
+            [$read, $write, $except] = [[Loop::stream()], null, null];
+            self::assertSame(1, stream_select($read, $write, $except, 5));
+            $before = $received;
+            EventLoop::get()->turn();
+            $most = max($most, $received - $before);
+        }
+
+        self::assertGreaterThan(0, $received);
+        self::assertLessThanOrEqual(EventLoop::POLLS, $most);
+    }
+
     public function testWithoutConnectionsThereIsNothingToWaitFor(): void
     {
         Loop::run();

@@ -27,6 +27,15 @@ final class EventLoop
     private const SIGNAL_LATENCY_MS = 1000;
 
     /**
+     * How many polls a turn makes at most. An answer that comes while a callback runs need not wait for the other
+     * event loop to ask all that it watches.
+     */
+    public const POLLS = 8;
+
+    /** After a further poll that found nothing so many turns at most make none. */
+    private const MOST_SKIPPED = 63;
+
+    /**
      * What is used from a poll to the callback. Loading a class may suspend a coroutine of Swoole; another one
      * would write over the events, or overtake it.
      */
@@ -43,6 +52,11 @@ final class EventLoop
     public readonly EventQueue $queue;
 
     private bool $stopped = false;
+
+    /** How many turns make no further poll: the last number of them, and what is left of it. */
+    private int $skipped = 0;
+
+    private int $toSkip = 0;
 
     /** Whether there are coroutines that are no Fibers. */
     private readonly bool $hasCoroutines;
@@ -126,7 +140,24 @@ final class EventLoop
      */
     public function turn(): void
     {
-        $this->step(0);
+        if (!$this->step(0) || $this->hasCoroutines) {
+            return;
+        }
+        if ($this->toSkip > 0) {
+            --$this->toSkip;
+            return;
+        }
+        for ($polls = 1; $polls < self::POLLS; ++$polls) {
+            if (!$this->step(0)) {
+                return;
+            }
+            if ($this->native->batch->count === 0) {
+                $this->skipped = $polls > 1 ? 0 : \min($this->skipped * 2 + 1, self::MOST_SKIPPED);
+                $this->toSkip = $this->skipped;
+                return;
+            }
+        }
+        $this->skipped = 0;
     }
 
     /**
@@ -138,7 +169,10 @@ final class EventLoop
         $this->wakeForTheRest();
     }
 
-    private function step(int $milliseconds): void
+    /**
+     * @return bool whether nothing is left to deliver
+     */
+    private function step(int $milliseconds): bool
     {
         $queue = $this->queue;
         if ($queue->isEmpty()) {
@@ -158,6 +192,7 @@ final class EventLoop
                 $this->wakeForTheRest();
             }
         }
+        return $done;
     }
 
     private function wakeForTheRest(): void
