@@ -1,6 +1,6 @@
 //! What a host program does with the loop's fd, and what the process is made of.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -29,6 +29,17 @@ pub fn readable(fd: RawFd, timeout: Duration) -> bool {
         };
         if ready >= 0 {
             return ready == 1;
+        }
+    }
+}
+
+/// Makes a system call again that a stop of the process has ended: one on a socket with a timeout
+/// is not restarted by the kernel.
+pub fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
 }

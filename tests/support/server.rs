@@ -475,7 +475,7 @@ impl Peer {
         let mut buffer = [0; 64 << 10];
         let result = match &mut self.tls {
             Some(tls) => tls.read(&mut buffer),
-            None => self.stream.read(&mut buffer),
+            None => os::uninterrupted(|| self.stream.read(&mut buffer)),
         };
         match result {
             Ok(0) => false,

@@ -16,6 +16,8 @@ use openssl::x509::{
     X509, X509Builder, X509CrlBuilder, X509Extension, X509NameBuilder, X509RevokedBuilder,
 };
 
+use super::os;
+
 /// A certificate and its key, with who signed it.
 #[derive(Clone)]
 pub struct Identity {
@@ -184,13 +186,14 @@ pub struct Pieces {
 
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.stream.read(buffer)
+        os::uninterrupted(|| self.stream.read(buffer))
     }
 }
 
 impl Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.stream.write(&bytes[..bytes.len().min(self.size)])
+        let piece = &bytes[..bytes.len().min(self.size)];
+        os::uninterrupted(|| self.stream.write(piece))
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
