@@ -17,13 +17,24 @@ struct host {
     struct flag changed;
 };
 
+/* Callbacks may run on another thread than the one that looks. */
+static void count(int *counter, int more)
+{
+    __atomic_fetch_add(counter, more, __ATOMIC_SEQ_CST);
+}
+
+static int counted(const int *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_SEQ_CST);
+}
+
 static void on_event(wsc_conn_t *conn, const wsc_event_t *event, void *userdata)
 {
     struct host *host = (struct host *)userdata;
     (void)conn;
-    host->handshakes += event->type == WSC_EVENT_HANDSHAKE;
-    host->messages += event->type == WSC_EVENT_MESSAGE;
-    host->closes += event->type == WSC_EVENT_CLOSE;
+    count(&host->handshakes, event->type == WSC_EVENT_HANDSHAKE);
+    count(&host->messages, event->type == WSC_EVENT_MESSAGE);
+    count(&host->closes, event->type == WSC_EVENT_CLOSE);
     if (event->type == WSC_EVENT_CLOSE) {
         CHECK(event->clean == 1);
     }
@@ -34,7 +45,7 @@ static void on_free(void *userdata)
 {
     struct host *host = (struct host *)userdata;
     CHECK(getpid() == host->process); /* what a child inherited is not told */
-    host->frees += 1;
+    count(&host->frees, 1);
 }
 
 static wsc_conn_t *open_conn(struct host *host, wsc_callbacks_t mode, const char *url)
@@ -54,9 +65,9 @@ static wsc_conn_t *open_conn(struct host *host, wsc_callbacks_t mode, const char
     return conn;
 }
 
-static void wait_for(struct host *host, wsc_callbacks_t mode, const int *count, int target)
+static void wait_for(struct host *host, wsc_callbacks_t mode, const int *counter, int target)
 {
-    while (*count < target) {
+    while (counted(counter) < target) {
         if (mode == WSC_CALLBACKS_ON_DISPATCH) {
             CHECK_OK(wsc_loop_dispatch(host->loop, LIMIT_MS));
         } else {
@@ -67,7 +78,7 @@ static void wait_for(struct host *host, wsc_callbacks_t mode, const int *count, 
 
 static void exchange(struct host *host, wsc_conn_t *conn, wsc_callbacks_t mode)
 {
-    int target = host->messages + 1;
+    int target = counted(&host->messages) + 1;
     send_text(conn, "hello");
     wait_for(host, mode, &host->messages, target);
 }
@@ -78,7 +89,7 @@ static void close_and_free(struct host *host, wsc_conn_t *conn, wsc_callbacks_t 
     wait_for(host, mode, &host->closes, 1);
     wsc_conn_free(conn);
     wsc_loop_free(host->loop);
-    CHECK(host->frees == 1);
+    CHECK(counted(&host->frees) == 1);
     flag_destroy(&host->changed);
 }
 
@@ -143,7 +154,7 @@ static void run(wsc_callbacks_t mode, const char *url)
         fork_once(&host, conn, round % 2, url);
         exchange(&host, conn, mode);
     }
-    CHECK(host.closes == 0);
+    CHECK(counted(&host.closes) == 0);
     close_and_free(&host, conn, mode);
 }
 

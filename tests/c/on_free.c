@@ -34,8 +34,8 @@ static void never(void *userdata)
 
 static void wait_for_event(struct host *host, wsc_loop_t *loop, wsc_callbacks_t mode)
 {
-    int events = host->events;
     if (mode == WSC_CALLBACKS_ON_DISPATCH) {
+        int events = host->events;
         while (host->events == events) {
             CHECK_OK(wsc_loop_dispatch(loop, LIMIT_MS));
         }
