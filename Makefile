@@ -36,15 +36,16 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 .PHONY: all built help demo demo-c install uninstall stage examples deb abi-check test test-interop \
 	bench bench-quick bench-curves bench-micro bench-deflate bench-setup setup-bench \
 	setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb \
-	setup-interop \
+	setup-interop setup-nightly setup-sanitize \
 	test-format test-lint test-rust test-fuzz test-install test-cinstall test-packages test-deb test-abi \
-	test-demo test-php test-go test-python faults load fuzz asan deny valgrind soak
+	test-demo test-php test-go test-python faults load fuzz asan tsan deny valgrind soak
 
 # Without the Rust library, beside which cargo leaves link-time optimisation out.
 all: setup-build ## build the library in target/release
 	$(CARGO) rustc --locked --release --lib --crate-type cdylib,staticlib
 
-setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb setup-interop setup-bench:
+setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb setup-interop setup-bench \
+setup-nightly setup-sanitize:
 	@scripts/setup $(@:setup-%=%)
 
 help: ## list the targets
@@ -127,7 +128,7 @@ test-lint: setup-build setup-test
 		scripts/test-cinstall scripts/test-packages scripts/test-deb scripts/test-abi \
 		scripts/check-install scripts/abi-check scripts/deb \
 		scripts/test-demo scripts/with-echo-server scripts/interop \
-		scripts/fuzz scripts/asan scripts/soak \
+		scripts/fuzz scripts/sanitize scripts/soak \
 		bindings/cpp/tests/package/run
 
 test-rust: setup-build setup-test ## Rust tests; header, symbols, C and C++ programs are among them
@@ -154,11 +155,14 @@ load: setup-build setup-test ## ten thousand connections, gigabytes, reconnect c
 	WSC_LOAD=1 WSC_TEST_LIMIT=3600 \
 		$(CARGO) test --locked --release --test load -- --nocapture --test-threads=1
 
-fuzz: setup-build setup-test ## each fuzz target for SECONDS
+fuzz: setup-build setup-test setup-nightly ## each fuzz target for SECONDS (needs Rust nightly)
 	scripts/fuzz $(TARGET) $(SECONDS)
 
-asan: setup-build setup-test ## the Rust tests under the address sanitizer (needs Rust nightly)
-	scripts/asan $(TARGET)
+asan: setup-build setup-test setup-sanitize ## the Rust tests and the C programs under the address sanitizer (needs Rust nightly)
+	scripts/sanitize address $(TARGET)
+
+tsan: setup-build setup-test setup-sanitize ## the same under the thread sanitizer (needs Rust nightly)
+	scripts/sanitize thread $(TARGET)
 
 deny: setup-build ## licences, versions and sources of what is depended on (needs cargo-deny)
 	$(CARGO) fetch --locked
@@ -167,7 +171,7 @@ deny: setup-build ## licences, versions and sources of what is depended on (need
 valgrind: setup-build setup-test ## the C and C++ programs under memcheck
 	WSC_VALGRIND=1 $(CARGO) test --locked --no-fail-fast --test c_api --test cpp
 
-soak: setup-build setup-test ## faults, load and fuzzing by turns for MINUTES, with random seeds
+soak: setup-build setup-test setup-nightly ## faults, load and fuzzing by turns for MINUTES, with random seeds
 	scripts/soak $(TARGET) $(MINUTES)
 
 test-install: setup-test stage

@@ -1,6 +1,8 @@
 //! The C programs of `tests/c`: compiled as C99 and as C++17 with every warning an
 //! error, linked with the shared library, and run against a server in this
 //! process. `WSC_VALGRIND=1`, which `make test` sets, runs them under valgrind.
+//! `WSC_CFLAGS` are further flags for the compiler, with which scripts/sanitize
+//! instruments them.
 
 use std::env;
 use std::fs;
@@ -123,6 +125,11 @@ fn compile(program: &str, language: &Language) -> PathBuf {
         // So that a program which loads it at run time has not loaded it already.
         .args(["-Wl,--as-needed", "-lwsc"])
         .arg(format!("-Wl,-rpath,{}", library_dir().display()))
+        .args(
+            env::var("WSC_CFLAGS")
+                .unwrap_or_default()
+                .split_whitespace(),
+        )
         .arg("-o")
         .arg(&output);
     succeed(&mut command);
