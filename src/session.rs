@@ -68,6 +68,19 @@ impl End {
         }
     }
 
+    /// Both sides have sent a close frame.
+    fn closed(phase: Phase) -> Self {
+        End {
+            error: None,
+            status: Status::Ok,
+            phase,
+            code: CODE_NONE,
+            reason: String::new(),
+            clean: true,
+            by_peer: false,
+        }
+    }
+
     /// The caller's own doing, which is no error.
     pub fn aborted(phase: Phase) -> Self {
         End {
@@ -531,11 +544,9 @@ impl Session {
             return Some(self.end(both));
         }
         if self.deadline().is_some_and(|deadline| deadline <= now) {
-            let draining = matches!(self.stage, Stage::Draining { .. });
-            return Some(match draining || peer_close {
-                true => self.end(both),
-                false => End::failed(Failure::timeout("the close handshake"), Phase::Closing),
-            });
+            let failure = || Box::new(Failure::timeout("the close handshake"));
+            self.write_failure.get_or_insert_with(failure);
+            return Some(self.end(both));
         }
         let silent = self.silent_until(config).filter(|_| !held);
         if silent.is_some_and(|until| until <= now) {
@@ -688,20 +699,21 @@ impl Session {
                 ..End::failed(Failure::clone(failure), phase)
             };
         }
-        match self.reader.peer_close() {
-            Some(close) => End {
-                error: None,
-                status: if both { Status::Ok } else { Status::Closed },
-                phase,
-                code: close.code.unwrap_or(CODE_NONE),
-                reason: close.reason.clone(),
-                clean: both,
-                by_peer: self.closed_by_peer,
-            },
-            None => {
+        let end = match both {
+            true => End::closed(phase),
+            false => {
                 let failure = self.write_failure.take().map(|failure| *failure);
                 End::failed(failure.unwrap_or_else(Failure::closed_by_peer), phase)
             }
+        };
+        match self.reader.peer_close() {
+            Some(close) => End {
+                code: close.code.unwrap_or(CODE_NONE),
+                reason: close.reason.clone(),
+                by_peer: self.closed_by_peer,
+                ..end
+            },
+            None => end,
         }
     }
 }

@@ -805,3 +805,31 @@ fn an_end_does_not_hide_the_violation_before_it() {
         scripts.finish();
     });
 }
+
+#[test]
+fn a_close_frame_that_cannot_be_answered_ends_with_an_error() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let (is_open, is_sent, is_over) = (Gate::default(), Gate::default(), Gate::default());
+        let gates = (is_open.clone(), is_sent.clone(), is_over.clone());
+        let scripts = serve(authority.server().acceptor(), move |mut peer| {
+            peer.accept();
+            gates.0.wait();
+            peer.send(&Frame::close(1001, "going"));
+            peer.stream().write_all(b"this is no record").unwrap();
+            gates.1.open();
+            gates.2.wait();
+        });
+        let client = trusting(&authority, &scripts.secure_url());
+        client.host.event_loop.set_standby_grace(None).unwrap();
+        open(&client);
+        is_open.open();
+        is_sent.wait();
+        let end = client.end();
+        assert_eq!((end.code, &end.reason[..]), (1001, "going"));
+        assert_eq!((end.clean, end.by_peer), (false, true));
+        let error = end.error.as_ref().expect("what kept the answer back");
+        assert_eq!((error.status, end.status), (Status::Tls, Status::Tls));
+        is_over.open();
+    });
+}
