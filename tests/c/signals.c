@@ -134,7 +134,7 @@ static unsigned long long blocked_by(const char *thread)
 }
 
 /* How many threads there are apart from the host's, each of which blocks every signal that
- * can be blocked. The C library keeps 32 and 33, and valgrind 64, for themselves. */
+ * can be blocked. The C library keeps 32 and 33 for itself. */
 static int blocking_threads(void)
 {
     DIR *threads = opendir("/proc/self/task");
@@ -151,7 +151,7 @@ static int blocking_threads(void)
             continue;
         }
         blocked = blocked_by(thread->d_name);
-        for (number = 1; number < 64; number += 1) {
+        for (number = 1; number <= 64; number += 1) {
             int is_special = number == SIGKILL || number == SIGSTOP || number == 32 || number == 33;
             CHECK(is_special || (blocked >> (number - 1) & 1) != 0);
         }
@@ -184,8 +184,8 @@ static void run(wsc_callbacks_t mode, const char *url)
     }
     start_alarms(0);
     /* The loop's own or the one that stands in for the host, and the one that asked the
-     * resolver, which stays for a while and may have gone. */
-    CHECK(blocking_threads() >= 1);
+     * resolver, which stays for a while and may have gone. Valgrind has masks of its own. */
+    CHECK(getenv("WSC_VALGRIND") != NULL || blocking_threads() >= 1);
     wait_through_alarms(mode);
     CHECK_OK(wsc_conn_close(conn, 1000, "bye", 3));
     while (__atomic_load_n(&host.closes, __ATOMIC_SEQ_CST) == 0) {
