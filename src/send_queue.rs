@@ -96,7 +96,7 @@ impl SendQueue {
     }
 
     /// Encodes the beginning of a data frame whose payload has `len` bytes. The rest
-    /// follows at once, in `push_piece`, and then the end.
+    /// follows at once, in `push_piece` and `push_rest`, and then the end.
     pub fn begin_data(
         &mut self,
         header: FrameHeader,
@@ -113,11 +113,18 @@ impl SendQueue {
     }
 
     /// Encodes a piece of the payload that begins where the mask does, which is every
-    /// fourth byte.
-    pub fn push_piece(&mut self, piece: &[u8], mask: [u8; 4]) -> Result<(), TryReserveError> {
-        append_masked(self.chunk_for(piece.len())?, piece, mask);
-        self.appended += piece.len() as u64;
-        Ok(())
+    /// fourth byte, into the buffer of the piece before it, which has left.
+    pub fn push_piece(&mut self, piece: &[u8], mask: [u8; 4]) {
+        let room = self.chunks.pop_back().unwrap_or_default();
+        self.push_rest(piece, mask, room);
+    }
+
+    /// The same for the last piece, which needs no memory but `room`.
+    pub fn push_rest(&mut self, rest: &[u8], mask: [u8; 4], mut room: Vec<u8>) {
+        append_masked(&mut room, rest, mask);
+        self.appended += rest.len() as u64;
+        self.drop_empty_chunk();
+        self.chunks.push_back(room);
     }
 
     /// Ends a data frame.
@@ -326,15 +333,19 @@ impl SendQueue {
             let mut chunk = Vec::new();
             chunk.try_reserve_exact(size)?;
             self.chunks.try_reserve(1)?;
-            // A kept chunk that is too small goes: TLS writes the first slice only,
-            // and an empty one would look like a sink that takes nothing.
-            if self.chunks.back().is_some_and(Vec::is_empty) {
-                self.chunks.pop_back();
-            }
+            self.drop_empty_chunk();
             self.chunks.push_back(chunk);
         }
         let last = self.chunks.len() - 1;
         Ok(&mut self.chunks[last])
+    }
+
+    /// A kept chunk that is not filled goes: TLS writes the first slice only, and an
+    /// empty one would look like a sink that takes nothing.
+    fn drop_empty_chunk(&mut self) {
+        if self.chunks.back().is_some_and(Vec::is_empty) {
+            self.chunks.pop_back();
+        }
     }
 }
 
@@ -497,7 +508,7 @@ mod tests {
                 assert_eq!((written.messages, written.pings), (0, 0));
                 wire.extend(taken);
                 let (piece, more) = rest.split_at(rest.len().min(65_536));
-                queue.push_piece(piece, mask).unwrap();
+                queue.push_piece(piece, mask);
                 rest = more;
             }
             queue.end_data(true);

@@ -24,8 +24,9 @@ use crate::transport::{Buffers, Received, Transport};
 const CODE_NONE: u16 = 1005;
 /// There was no close frame.
 pub const CODE_ABNORMAL: u16 = 1006;
-/// How much of a large message is encoded before it is written: four records of TLS.
-const PIECE: usize = 64 << 10;
+/// How much of a large message is encoded before it is written: four records of TLS, with
+/// the header of a frame, and a multiple of the mask's length.
+const PIECE: usize = (64 << 10) - MAX_FRAME_HEADER.next_multiple_of(4);
 
 /// Totals of one connection, over all its attempts.
 #[derive(Debug, Default, Clone, Copy)]
@@ -320,32 +321,22 @@ impl Session {
             return self.queue.push_data(header, payload, mask);
         }
         let is_final = header.is_final;
-        // With its header the first piece is as long as the others.
-        let (first, rest) = payload.split_at(PIECE - MAX_FRAME_HEADER.next_multiple_of(4));
+        let (first, mut rest) = payload.split_at(PIECE);
+        // For all that the socket may not take; afterwards some of the frame may have left.
+        let mut room = Vec::new();
+        room.try_reserve_exact(rest.len())?;
         self.queue.begin_data(header, payload.len(), first, mask)?;
-        if let Err(error) = self.push_rest(rest, mask, counters) {
-            // Some of the frame may have left.
-            self.fail_writing(error.into());
-        }
-        self.queue.end_data(is_final);
-        self.flush(counters);
-        Ok(())
-    }
-
-    fn push_rest(
-        &mut self,
-        mut rest: &[u8],
-        mask: [u8; 4],
-        counters: &mut Counters,
-    ) -> Result<(), TryReserveError> {
         self.write(counters);
         while self.queue.is_empty() && rest.len() >= 2 * PIECE {
             let (piece, more) = rest.split_at(PIECE);
-            self.queue.push_piece(piece, mask)?;
+            self.queue.push_piece(piece, mask);
             rest = more;
             self.write(counters);
         }
-        self.queue.push_piece(rest, mask)
+        self.queue.push_rest(rest, mask, room);
+        self.queue.end_data(is_final);
+        self.flush(counters);
+        Ok(())
     }
 
     /// Queues a ping.

@@ -18,6 +18,9 @@ final class Probe
     /** @var list<string> */
     private array $seen = [];
 
+    /** @var list<resource|false> */
+    private array $calls = [];
+
     private bool $reported = false;
 
     private function __construct(
@@ -96,6 +99,15 @@ final class Probe
         if ($this->isDropIn) {
             $connection->wsc->$setting = $value;
         }
+    }
+
+    /**
+     * Calls the server, which may wait for that, by a connection of its own.
+     */
+    public function call(): void
+    {
+        $address = parse_url($this->url);
+        $this->calls[] = stream_socket_client("tcp://{$address['host']}:{$address['port']}");
     }
 
     public function see(string $what): void

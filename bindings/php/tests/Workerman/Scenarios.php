@@ -269,25 +269,29 @@ final class Scenarios
                 ],
             ),
             'onBufferDrain comes when the buffer is empty again' => new Scenario(
-                server: self::readAndEnd(1),
+                server: self::readAndEnd(1, whenCalled: true),
                 client: static function (Probe $probe): void {
                     $c = $probe->connection();
                     $c->onBufferFull = static fn () => $probe->see('full');
                     $c->onBufferDrain = static fn ($c) => $probe->see('empty ' . $c->getSendBufferQueueSize());
-                    $c->onWebSocketConnect = static fn ($c) => $c->send(str_repeat('x', self::MUCH));
+                    $c->onWebSocketConnect = static function ($c) use ($probe): void {
+                        $c->send(str_repeat('x', self::MUCH));
+                        $probe->call();
+                    };
                     $c->connect();
                 },
                 seen: ['connected', 'full', 'empty 0', 'closed', 'server: ' . self::MUCH . ' bytes'],
                 reports: true
             ),
             'onBufferDrain comes without onBufferFull, too' => new Scenario(
-                server: self::readAndEnd(1),
+                server: self::readAndEnd(1, whenCalled: true),
                 client: static function (Probe $probe): void {
                     $c = $probe->connection();
                     $c->maxSendBufferSize = 2 * self::MUCH;
                     $c->onBufferFull = static fn () => $probe->see('full');
                     $c->onWebSocketConnect = static function ($c) use ($probe): void {
                         $c->send(str_repeat('x', self::MUCH));
+                        $probe->call();
                         $c->onBufferDrain = static fn () => $probe->see('empty');
                     };
                     $c->connect();
@@ -1661,10 +1665,16 @@ final class Scenarios
     /**
      * Reports messages. Before the last one it sends a ping, if there are more than one.
      */
-    private static function readAndEnd(int $messages): \Closure
+    /**
+     * @param bool $whenCalled read nothing before the client's `Probe::call`
+     */
+    private static function readAndEnd(int $messages, bool $whenCalled = false): \Closure
     {
-        return static function (Listener $listener) use ($messages): void {
+        return static function (Listener $listener) use ($messages, $whenCalled): void {
             $peer = $listener->acceptUpgraded();
+            if ($whenCalled) {
+                $listener->accept();
+            }
             for ($i = 1; $i <= $messages; ++$i) {
                 if ($i > 1 && $i === $messages) {
                     $peer->write(Peer::frame(Peer::PING));
