@@ -976,6 +976,8 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             $native->flush();
             $native->close(1000, '');
             $native->flush();
+            // Or the end of the process would write once more, after the count.
+            $native->abort();
         } catch (ForkedException) {
             return;
         }
