@@ -11,6 +11,7 @@ use Wsc\Exception\WscException;
 use Wsc\Loop;
 use Wsc\State;
 use Wsc\Status;
+use Wsc\Tests\Support\Listener;
 use Wsc\Tests\Support\Server;
 use Wsc\Tests\Support\TestCase;
 
@@ -144,7 +145,13 @@ final class InputTest extends TestCase
 
     public function testTheWrongMoment(): void
     {
-        $ws = $this->connection(Server::echo());
+        $server = Server::start(static function (Listener $listener): void {
+            $peer = $listener->accept();
+            $listener->await();
+            $peer->upgrade();
+            $peer->echo();
+        });
+        $ws = $this->connection($server);
         $wrong = static function (string $subject, \Closure $call): void {
             self::assertFault(Status::State, $subject, $call, StateException::class);
         };
@@ -152,6 +159,7 @@ final class InputTest extends TestCase
         $wrong('pong()', static fn () => $ws->pong());
         $ws->connect();
         $wrong('ping()', static fn () => $ws->ping());
+        $server->proceed();
         $ws->onWebSocketConnect = static function (Connection $c) use ($wrong): void {
             $c->close();
             $wrong('send()', static fn () => $c->send('after close()'));
