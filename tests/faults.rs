@@ -481,6 +481,10 @@ fn run(trial: Trial, client: &Client, about: &str) -> Vec<Outcome> {
         if trial.drive == Drive::Poll {
             set_deadlines(client, Some(DEADLINE));
         }
+        // A late close may have taken back what was announced.
+        if client.state() == State::Closed && !client.host.has_arrived() {
+            return outcomes;
+        }
     }
 }
 

@@ -124,6 +124,11 @@ impl Host {
             .unwrap()
     }
 
+    /// Whether an event has arrived that was not taken.
+    pub fn has_arrived(&self) -> bool {
+        self.taken.get() < self.log.events.lock().unwrap().len()
+    }
+
     /// The next event that has arrived, without a turn.
     pub fn arrived(&self) -> Option<Event> {
         let event = self
