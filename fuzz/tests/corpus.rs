@@ -1,6 +1,8 @@
 //! The inputs in `corpus/`, each a seed of the fuzzer or one that found a fault,
-//! without the fuzzer: any toolchain can run them.
+//! without the fuzzer: any toolchain can run them. `WSC_FUZZ_CORPORA` names a directory where
+//! scripts/fuzz has grown further ones, for scripts/fuzz-coverage.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -48,13 +50,17 @@ fn every_target_is_run() {
 }
 
 fn replay(target: &str, run: fn(&[u8])) {
-    for file in files(&format!("corpus/{target}")) {
+    let grown = env::var_os("WSC_FUZZ_CORPORA")
+        .map(|corpora| Path::new(&corpora).join(target).join("corpus"))
+        .filter(|corpus| corpus.is_dir());
+    let grown = grown.iter().flat_map(|corpus| files(corpus));
+    for file in files(format!("corpus/{target}")).into_iter().chain(grown) {
         println!("{}", file.display()); // shown if it fails
         run(&fs::read(&file).unwrap());
     }
 }
 
-fn files(directory: &str) -> Vec<PathBuf> {
+fn files(directory: impl AsRef<Path>) -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let entries = fs::read_dir(&directory).unwrap();
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
