@@ -36,16 +36,16 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 .PHONY: all built help demo demo-c install uninstall stage examples deb abi-check test test-interop \
 	bench bench-quick bench-curves bench-micro bench-deflate bench-setup setup-bench \
 	setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb \
-	setup-interop setup-nightly setup-sanitize setup-coverage \
+	setup-interop setup-nightly setup-sanitize setup-miri setup-coverage \
 	test-format test-lint test-rust test-fuzz test-install test-cinstall test-packages test-deb test-abi \
-	test-demo test-php test-go test-python faults load fuzz fuzz-coverage asan tsan deny valgrind soak
+	test-demo test-php test-go test-python faults load fuzz fuzz-coverage asan tsan miri deny valgrind soak
 
 # Without the Rust library, beside which cargo leaves link-time optimisation out.
 all: setup-build ## build the library in target/release
 	$(CARGO) rustc --locked --release --lib --crate-type cdylib,staticlib
 
 setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb setup-interop setup-bench \
-setup-nightly setup-sanitize setup-coverage:
+setup-nightly setup-sanitize setup-miri setup-coverage:
 	@scripts/setup $(@:setup-%=%)
 
 help: ## list the targets
@@ -128,7 +128,7 @@ test-lint: setup-build setup-test
 		scripts/test-cinstall scripts/test-packages scripts/test-deb scripts/test-abi \
 		scripts/check-install scripts/abi-check scripts/deb \
 		scripts/test-demo scripts/with-echo-server scripts/interop \
-		scripts/fuzz scripts/fuzz-coverage scripts/sanitize scripts/soak \
+		scripts/fuzz scripts/fuzz-coverage scripts/sanitize scripts/miri scripts/soak \
 		bindings/cpp/tests/package/run
 
 test-rust: setup-build setup-test ## Rust tests; header, symbols, C and C++ programs are among them
@@ -166,6 +166,9 @@ asan: setup-build setup-test setup-sanitize ## the Rust tests and the C programs
 
 tsan: setup-build setup-test setup-sanitize ## the same under the thread sanitizer (needs Rust nightly)
 	scripts/sanitize thread $(TARGET)
+
+miri: setup-build setup-miri ## what needs neither sockets, OpenSSL nor threads, in Miri (needs Rust nightly)
+	scripts/miri $(TARGET)
 
 deny: setup-build ## licences, versions and sources of what is depended on (needs cargo-deny)
 	$(CARGO) fetch --locked

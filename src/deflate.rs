@@ -394,6 +394,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn what_is_deflated_is_inflated_again() {
         let text: Vec<u8> = (0..30_000_u32)
             .flat_map(|i| (i % 1000 * i / 7).to_string().into_bytes())

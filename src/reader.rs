@@ -667,6 +667,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn what_is_held_for_events_is_no_more_than_they_count() {
         let [empty, small, large] = [0, 64, 3000].map(|len| frame(FIN_BINARY, &vec![b'x'; len]));
         for wire in [
@@ -732,6 +733,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn any_split_gives_the_same_messages() {
         let long = vec![b'x'; 70_000];
         let wire = [
@@ -767,6 +769,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn small_messages_share_blocks() {
         let message = |i: usize| vec![i as u8; i * 7 % 3000];
         let wire: Vec<u8> = (0..200).flat_map(|i| frame(0x82, &message(i))).collect();
@@ -904,6 +907,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn compressed_messages_survive_any_split() {
         let (wire, expected) = mixture();
         for piece in [1, 2, 3, 7, 64, 1000, 65_536, wire.len()] {
@@ -926,6 +930,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn messages_come_in_parts_if_wanted() {
         let (wire, expected) = mixture();
         for piece in [1, 2, 3, 7, 64, 1000, 65_536, wire.len()] {
@@ -950,6 +955,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn inflating_ends_at_the_limits() {
         let bomb = deflated(&vec![0; 3 << 20]);
         let small = deflated(&vec![0; 1 << 20]);

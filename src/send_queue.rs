@@ -449,6 +449,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn a_message_is_framed_and_masked() {
         for len in [0, 1, 7, 8, 125, 126, 65535, 65536, 100_001] {
             let payload: Vec<u8> = (0..len).map(|i| i as u8).collect();
@@ -489,6 +490,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn a_frame_in_pieces_is_the_same_and_nothing_comes_between() {
         let payload: Vec<u8> = (0..1_000_003).map(|i| (i >> 3) as u8).collect();
         let mask = [1, 2, 3, 4];
@@ -577,6 +579,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn an_idle_queue_holds_no_large_buffer() {
         let mut queue = SendQueue::default();
         for _ in 0..10_000 {
