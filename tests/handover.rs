@@ -652,8 +652,11 @@ fn two_thousand_connections_share_one_thread() {
                 }
             }
             host.until("every answer arrived", || script.is_finished());
-            assert_eq!(threads(), tasks + 1, "one background thread for all");
             let peers = script.join().unwrap();
+            // The system may still count a thread that has ended.
+            eventually("one background thread serves all", || {
+                threads() == tasks + 1
+            });
             let each = resident_bytes().saturating_sub(memory) / COUNT;
             assert!(
                 each < 32 << 10,
