@@ -361,9 +361,9 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn socks_refusals_say_why() {
-        // Eight are defined.
-        for code in (1..=9).chain([255u8]) {
+        for code in 1..=255u8 {
             let mut dialogue = dialogue("socks5h://proxy");
             assert_eq!(dialogue.receive(&[5, 0]), Ok(false));
             let failure = dialogue.receive(&[5, code]).unwrap_err();
