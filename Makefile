@@ -128,7 +128,7 @@ test-lint: setup-build setup-test
 		scripts/test-cinstall scripts/test-packages scripts/test-deb scripts/test-abi \
 		scripts/check-install scripts/abi-check scripts/deb \
 		scripts/test-demo scripts/with-echo-server scripts/interop \
-		scripts/fuzz scripts/fuzz-coverage scripts/sanitize scripts/miri scripts/soak \
+		scripts/fuzz scripts/fuzz-coverage scripts/sanitize scripts/miri scripts/valgrind scripts/soak \
 		bindings/cpp/tests/package/run
 
 test-rust: setup-build setup-test ## Rust tests; header, symbols, C and C++ programs are among them
@@ -174,8 +174,8 @@ deny: setup-build ## licences, versions and sources of what is depended on (need
 	$(CARGO) fetch --locked
 	$(CARGO) deny --offline check licenses bans sources
 
-valgrind: setup-build setup-test ## the C and C++ programs under memcheck
-	WSC_VALGRIND=1 $(CARGO) test --locked --no-fail-fast --test c_api --test cpp
+valgrind: setup-build setup-test ## the C programs, and the Rust tests with many threads, under memcheck
+	scripts/valgrind $(TARGET)
 
 soak: setup-build setup-test setup-nightly ## faults, load and fuzzing by turns for MINUTES, with random seeds
 	scripts/soak $(TARGET) $(MINUTES)
