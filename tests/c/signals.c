@@ -126,6 +126,9 @@ static unsigned long long blocked_by(const char *thread)
         return blocked;
     }
     while (!found && fgets(line, sizeof line, status) != NULL) {
+        if (strncmp(line, "State:\tX", 8) == 0 || strncmp(line, "State:\tZ", 8) == 0) {
+            break; /* it has ended, and blocks nothing any more */
+        }
         found = strncmp(line, field, sizeof field - 1) == 0
             && sscanf(line + sizeof field - 1, "%llx", &blocked) == 1;
     }
