@@ -27,6 +27,9 @@ pub const CODE_ABNORMAL: u16 = 1006;
 /// How much of a large message is encoded before it is written: four records of TLS, with
 /// the header of a frame, and a multiple of the mask's length.
 const PIECE: usize = (64 << 10) - MAX_FRAME_HEADER.next_multiple_of(4);
+/// So much memory comes from the system and goes back to it, whatever the allocator: to ask
+/// for it and not to touch it costs next to nothing.
+const MAPPED: usize = 32 << 20;
 
 /// Totals of one connection, over all its attempts.
 #[derive(Debug, Default, Clone, Copy)]
@@ -322,9 +325,11 @@ impl Session {
         }
         let is_final = header.is_final;
         let (first, mut rest) = payload.split_at(PIECE);
-        // For all that the socket may not take; afterwards some of the frame may have left.
         let mut room = Vec::new();
-        room.try_reserve_exact(rest.len())?;
+        if rest.len() >= MAPPED {
+            // Before some of the frame has left, which would end the connection.
+            room.try_reserve_exact(rest.len())?;
+        }
         self.queue.begin_data(header, payload.len(), first, mask)?;
         self.write(counters);
         while self.queue.is_empty() && rest.len() >= 2 * PIECE {
@@ -333,7 +338,10 @@ impl Session {
             rest = more;
             self.write(counters);
         }
-        self.queue.push_rest(rest, mask, room);
+        match room.try_reserve_exact(rest.len()) {
+            Ok(()) => self.queue.push_rest(rest, mask, room),
+            Err(error) => self.fail_writing(error.into()),
+        }
         self.queue.end_data(is_final);
         self.flush(counters);
         Ok(())
