@@ -555,7 +555,8 @@ typedef enum {
      */
     WSC_PHASE_PROXY = 3,
     /**
-     * In the TLS handshake.
+     * In the TLS handshake, or before it and TCP loading the trusted certificates, which
+     * the first connection of a loop does with its settings for TLS.
      */
     WSC_PHASE_TLS = 4,
     /**
@@ -705,7 +706,7 @@ typedef enum {
      */
     WSC_REPORT_PROXY_US = 13,
     /**
-     * Microseconds in the TLS phase.
+     * Microseconds in the TLS phase, loading the trusted certificates among them.
      */
     WSC_REPORT_TLS_US = 14,
     /**
@@ -2649,7 +2650,7 @@ wsc_status_t wsc_conn_clear_proxy_headers(wsc_conn_t *conn);
  * Sets a deadline for one phase of connecting.
  *
  * Takes effect with the next attempt. It holds within that of
- * `wsc_conn_set_connect_timeout`.
+ * `wsc_conn_set_connect_timeout`. That of WSC_PHASE_TLS is for the handshake.
  *
  * @param conn        Borrowed. Not NULL.
  * @param phase       WSC_PHASE_DNS, WSC_PHASE_TCP, WSC_PHASE_PROXY or WSC_PHASE_TLS.
@@ -2854,6 +2855,7 @@ wsc_status_t wsc_conn_set_max_redirects(wsc_conn_t *conn, uint32_t count);
  * @retval WSC_OK           Set.
  * @retval WSC_ERR_NULL     `conn` is NULL.
  * @retval WSC_ERR_INVALID  `fd` is no connected stream socket.
+ * @retval WSC_ERR_SYSTEM   The process has no descriptor left.
  * @retval WSC_ERR_STATE    The loop was freed.
  * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
  *
@@ -2862,8 +2864,7 @@ wsc_status_t wsc_conn_set_max_redirects(wsc_conn_t *conn, uint32_t count);
  *
  * @since 0.1
  * # Safety
- * `conn` has not been passed to `wsc_conn_free`; `fd` is not closed by another thread
- * during the call.
+ * `conn` has not been passed to `wsc_conn_free`.
  */
 wsc_status_t wsc_conn_set_socket(wsc_conn_t *conn, int32_t fd);
 
@@ -3002,6 +3003,11 @@ wsc_status_t wsc_conn_set_reconnect_after_fatal(wsc_conn_t *conn, bool on);
  * have expired in the next one. A message that is kept takes its memory twice until it
  * has left.
  *
+ * Where that reconnect is taken back, by `wsc_conn_cancel_reconnect`, `wsc_conn_close` or
+ * `wsc_conn_abort`, what was kept waits for the next attempt all the same, whose CLOSE
+ * counts what it loses. `wsc_conn_buffered_amount` tells what waits, and
+ * `wsc_conn_free` drops it.
+ *
  * @param conn       Borrowed. Not NULL.
  * @param policy     A `wsc_queue_policy_t`. Default WSC_QUEUE_DROP.
  * @param expire_ms  For WSC_QUEUE_EXPIRE: how long a message may wait. Else 0.
@@ -3041,6 +3047,7 @@ wsc_status_t wsc_conn_set_queue_policy(wsc_conn_t *conn, int32_t policy, int32_t
  * @retval WSC_ERR_TOO_BIG  The message exceeds `wsc_conn_set_max_message_size`, or all
  *                          together `wsc_conn_set_send_queue_limit`.
  * @retval WSC_ERR_STATE    The loop was freed.
+ * @retval WSC_ERR_SYSTEM   The system refused memory for it. Nothing was added.
  * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
  *
  * @par Threads
@@ -3433,6 +3440,7 @@ wsc_status_t wsc_conn_on_free(wsc_conn_t *conn, wsc_free_fn callback, void *user
  *                             scheduled, or the loop was freed. Nothing was queued.
  * @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
  *                             again after BUFFER_DRAIN.
+ * @retval WSC_ERR_SYSTEM      The system refused memory for it. Nothing was queued.
  * @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
  *
  * @par Threads
@@ -3466,6 +3474,7 @@ wsc_status_t wsc_conn_send(wsc_conn_t *conn, const void *data, size_t len);
  *                             scheduled, or the loop was freed. Nothing was queued.
  * @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
  *                             again after BUFFER_DRAIN.
+ * @retval WSC_ERR_SYSTEM      The system refused memory for it. Nothing was queued.
  * @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
  *
  * @par Threads
@@ -3498,6 +3507,7 @@ wsc_status_t wsc_conn_send_text(wsc_conn_t *conn, const void *text, size_t len);
  *                             scheduled, or the loop was freed. Nothing was queued.
  * @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
  *                             again after BUFFER_DRAIN.
+ * @retval WSC_ERR_SYSTEM      The system refused memory for it. Nothing was queued.
  * @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
  *
  * @par Threads
@@ -3545,6 +3555,7 @@ wsc_status_t wsc_conn_send_binary(wsc_conn_t *conn, const void *data, size_t len
  *                             or the loop was freed. Nothing was queued.
  * @retval WSC_ERR_QUEUE_FULL  The send queue is at its limit. Nothing was queued; try
  *                             again after BUFFER_DRAIN.
+ * @retval WSC_ERR_SYSTEM      The system refused memory for it. Nothing was queued.
  * @retval WSC_ERR_FORKED      The connection was made before a fork, in the parent.
  *
  * @par Threads
