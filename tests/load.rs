@@ -464,12 +464,7 @@ fn client_for(url: &str, size: usize, deflates: bool) -> Client {
 }
 
 fn open(client: &Client, server: &Server, deflates: bool) -> Peer {
-    client.connect().unwrap();
-    client.expect(EventType::Connect);
-    let mut peer = server.accept();
-    peer.accept_with(if deflates { DEFLATE } else { "" });
-    client.expect(EventType::Handshake);
-    peer
+    client.open_with(server, if deflates { DEFLATE } else { "" })
 }
 
 #[test]

@@ -70,12 +70,7 @@ fn client_for(url: &str, deflates: bool) -> Client {
 }
 
 fn open(client: &Client, server: &Server, deflates: bool) -> Peer {
-    client.connect().unwrap();
-    client.expect(EventType::Connect);
-    let mut peer = server.accept();
-    peer.accept_with(if deflates { DEFLATE } else { "" });
-    client.expect(EventType::Handshake);
-    peer
+    client.open_with(server, if deflates { DEFLATE } else { "" })
 }
 
 #[test]
@@ -122,6 +117,37 @@ fn a_send_without_memory_is_refused_and_the_next_one_goes() {
             assert_eq!(text(), "after");
             assert_eq!(client.buffered_amount(), 0);
         }
+    });
+}
+
+#[test]
+fn a_message_that_has_begun_to_leave_ends_its_connection() {
+    let name = "a_message_that_has_begun_to_leave_ends_its_connection";
+    refusing(name, || {
+        const BLOCK: usize = 1 << 20;
+        let message = noise(24 * BLOCK);
+        let server = Server::listen();
+        let client = client_for(&server.url(), false);
+        let _reads_nothing = open(&client, &server, false);
+        limit_memory();
+        // What the allocator has reserved goes, too, but for a few blocks.
+        let mut taken = Vec::with_capacity(1000);
+        loop {
+            let mut block = Vec::<u8>::new();
+            match block.try_reserve_exact(BLOCK) {
+                Ok(()) => taken.push(block),
+                Err(_) => break,
+            }
+        }
+        taken.truncate(taken.len() - 4);
+        let accepted = client.send_binary(&message);
+        drop(taken);
+        set_limit(libc::RLIM_INFINITY);
+        assert_eq!(accepted, Ok(()));
+        let end = client.end();
+        assert_eq!((end.status, end.unsent), (Status::System, 1), "{end:?}");
+        assert!(end.error.is_some(), "{end:?}");
+        assert!(client.counter(Counter::BytesSent) > 0);
     });
 }
 

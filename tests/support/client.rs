@@ -302,15 +302,24 @@ impl Client {
 
     /// Connects and shakes hands; takes the events of that.
     pub fn open(&self, server: &Server) -> Peer {
+        self.open_with(server, "")
+    }
+
+    /// The same where the server's answer has further lines.
+    pub fn open_with(&self, server: &Server, header_lines: &str) -> Peer {
         self.connect().unwrap();
-        self.opened_by(server)
+        self.opened_with(server, header_lines)
     }
 
     /// The same after another call that started the attempt.
     pub fn opened_by(&self, server: &Server) -> Peer {
+        self.opened_with(server, "")
+    }
+
+    fn opened_with(&self, server: &Server, header_lines: &str) -> Peer {
         self.expect(EventType::Connect);
         let mut peer = server.accept();
-        peer.accept();
+        peer.accept_with(header_lines);
         self.expect(EventType::Handshake);
         peer
     }
