@@ -234,7 +234,8 @@ impl Connecting {
                     if let Some(fd) = self.handed.take() {
                         let socket = tcp::register(fd.into(), turn.registry, self.token);
                         let socket = socket.map_err(|error| (Phase::Tcp, error.into()))?;
-                        self.note_addresses(&socket);
+                        let peer = socket.peer_addr().ok();
+                        self.note_addresses(peer, &socket);
                         self.reached(Transport::Plain(socket), turn.now, report);
                         return Ok(Progress::Connected);
                     }
@@ -244,12 +245,12 @@ impl Connecting {
                     self.step = Step::Tcp(tcp::Connect::new(addresses, options));
                 }
                 Step::Tcp(mut connect) => {
-                    let socket = connect.advance(turn.registry, self.token, turn.now, report);
-                    let Some(socket) = socket.map_err(failed)? else {
+                    let connected = connect.advance(turn.registry, self.token, turn.now, report);
+                    let Some((socket, peer)) = connected.map_err(failed)? else {
                         self.step = Step::Tcp(connect);
                         return Ok(Progress::Pending);
                     };
-                    self.note_addresses(&socket);
+                    self.note_addresses(peer.as_socket(), &socket);
                     if self.tcp_connected(Transport::Plain(socket), turn.now, report) {
                         return Ok(Progress::Connected);
                     }
@@ -405,8 +406,8 @@ impl Connecting {
         self.phase_deadline = expiry(now, self.config.phase_timeouts.get(phase));
     }
 
-    fn note_addresses(&mut self, socket: &TcpStream) {
-        self.addresses = socket.peer_addr().ok().zip(socket.local_addr().ok());
+    fn note_addresses(&mut self, peer: Option<SocketAddr>, socket: &TcpStream) {
+        self.addresses = peer.zip(socket.local_addr().ok());
     }
 
     /// Goes on to the proxy or the server; tells whether that is the server.

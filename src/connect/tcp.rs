@@ -38,18 +38,18 @@ impl Connect {
         }
     }
 
-    /// Goes on until a socket is connected, all wait for their peers, or no
-    /// address is left.
+    /// Goes on until a socket is connected, to the address that comes with it, all wait
+    /// for their peers, or no address is left.
     pub fn advance(
         &mut self,
         registry: &Registry,
         token: Token,
         now: Instant,
         report: &mut Report,
-    ) -> Result<Option<TcpStream>, Failure> {
+    ) -> Result<Option<(TcpStream, SockAddr)>, Failure> {
         loop {
-            if let Some(socket) = self.connected(registry, report) {
-                return Ok(Some(socket));
+            if let Some(connected) = self.connected(registry, report) {
+                return Ok(Some(connected));
             }
             let due = self.next_start.is_some_and(|start| start <= now);
             if !self.started.is_empty() && !due {
@@ -75,11 +75,15 @@ impl Connect {
 
     /// The first socket that is connected; those that failed, or come too late, are
     /// dropped.
-    fn connected(&mut self, registry: &Registry, report: &mut Report) -> Option<TcpStream> {
+    fn connected(
+        &mut self,
+        registry: &Registry,
+        report: &mut Report,
+    ) -> Option<(TcpStream, SockAddr)> {
         let mut first = None;
         for (mut socket, address) in std::mem::take(&mut self.started) {
-            match is_connected(&socket) {
-                Ok(true) if first.is_none() => first = Some((socket, address)),
+            match peer(&socket) {
+                Ok(Some(peer)) if first.is_none() => first = Some((socket, address, peer)),
                 Ok(_) => self.started.push((socket, address)),
                 Err(error) => {
                     let _ = registry.deregister(&mut socket);
@@ -87,13 +91,13 @@ impl Connect {
                 }
             }
         }
-        let (socket, address) = first?;
+        let (socket, address, peer) = first?;
         self.give_up(report);
         self.deregister(registry);
         self.started.clear();
         report.tried.reserve_exact(1); // which is all, nearly always
         report.tried.push((text(&address), String::new()));
-        Some(socket)
+        Some((socket, peer))
     }
 
     /// When the next address is due.
@@ -169,10 +173,9 @@ fn start(
     let protocol = is_tcp.then_some(Protocol::TCP);
     let socket = Socket::new(
         Domain::from(i32::from(address.family())),
-        Type::STREAM,
+        Type::STREAM.nonblocking(),
         protocol,
     )?;
-    socket.set_nonblocking(true)?;
     if is_tcp {
         set_options(&socket, options, address)?;
     }
@@ -208,16 +211,20 @@ fn set_options(socket: &Socket, options: &SocketOptions, address: &SockAddr) -> 
         let probes = TcpKeepalive::new().with_time(time).with_interval(time);
         socket.set_tcp_keepalive(&probes)?;
     }
-    socket.set_tcp_user_timeout(options.user_timeout)
+    if options.user_timeout.is_some() {
+        socket.set_tcp_user_timeout(options.user_timeout)?;
+    }
+    Ok(())
 }
 
-fn is_connected(socket: &TcpStream) -> io::Result<bool> {
-    if let Some(error) = socket.take_error()? {
-        return Err(error);
-    }
+/// Whom the socket is connected to, once it is.
+fn peer(socket: &TcpStream) -> io::Result<Option<SockAddr>> {
     match SockRef::from(socket).peer_addr() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+        Ok(address) => Ok(Some(address)),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+            // It has failed, or is on its way.
+            socket.take_error()?.map_or(Ok(None), Err)
+        }
         Err(error) => Err(error),
     }
 }
@@ -273,6 +280,7 @@ mod tests {
         assert!(socket.is_none());
         assert_eq!(next_start, Some(now + HEAD_START));
         let (socket, _) = advance(now + HEAD_START);
-        assert_eq!(socket.unwrap().peer_addr().unwrap(), live);
+        let (_socket, address) = socket.unwrap();
+        assert_eq!(address.as_socket(), Some(live));
     }
 }
