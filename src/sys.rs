@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, OnceLock, TryLockError};
 use std::time::{Duration, Instant};
@@ -200,11 +201,38 @@ thread_local! {
     static IS_LIBRARY_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Makes the kernel's table of descriptors large while it is quick. In a process of several
+/// threads it grows, to twice its size, only after a grace period of RCU: whoever opens the
+/// socket stands still for about ten milliseconds.
+fn reserve_descriptors() {
+    /// Where the limit is higher. An entry takes eight bytes.
+    const MOST: libc::rlim_t = 16_384;
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is filled by the call.
+    let result = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
+    if let (0, Ok(signal)) = (result, Signal::new()) {
+        let last = limit.rlim_cur.min(MOST).saturating_sub(1);
+        // SAFETY: no pointers; what is refused reserves nothing.
+        let _ = own(unsafe { libc::fcntl(signal.fd(), libc::F_DUPFD_CLOEXEC, last) });
+    }
+}
+
+/// Whether this is the only thread, as far as /proc tells: each is a directory there.
+fn is_single_threaded() -> bool {
+    std::fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() == 3)
+}
+
 /// Starts a thread of the library: named, with every signal blocked.
 pub fn spawn(
     name: &str,
     run: impl FnOnce() + Send + 'static,
 ) -> io::Result<std::thread::JoinHandle<()>> {
+    if is_single_threaded() {
+        reserve_descriptors();
+    }
     let thread = std::thread::Builder::new().name(name.into());
     with_signals_blocked(|| {
         thread.spawn(move || {

@@ -183,6 +183,16 @@ fn run_checking(program: &str, leak_check: &str) {
     }
 }
 
+/// Never under valgrind.
+fn run_bare(program: &str) {
+    let program = compile(program, &LANGUAGES[0]);
+    succeed(
+        Command::new(program)
+            .arg(server())
+            .env_remove("WSC_VALGRIND"),
+    );
+}
+
 #[test]
 fn callbacks_on_dispatch() {
     run("dispatch");
@@ -252,12 +262,7 @@ fn the_way_to_the_server() {
 fn signals_reach_the_host_alone() {
     run("signals");
     // Which signals threads block is seen without valgrind only.
-    let program = compile("signals", &LANGUAGES[0]);
-    succeed(
-        Command::new(program)
-            .arg(server())
-            .env_remove("WSC_VALGRIND"),
-    );
+    run_bare("signals");
 }
 
 #[test]
@@ -269,6 +274,12 @@ fn a_process_ends_with_connections_open() {
 #[test]
 fn a_system_that_gives_nothing_is_survived() {
     run("scarce");
+}
+
+#[test]
+fn opening_many_does_not_wait_for_the_kernel() {
+    // Valgrind has a large table for descriptors of its own.
+    run_bare("descriptors");
 }
 
 #[test]
