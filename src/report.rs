@@ -35,8 +35,8 @@ pub struct Report {
     /// The server's raw answer, and the beginning of a refusing one's body.
     pub head: Bytes,
     pub body: Bytes,
-    /// The addresses tried, each with its error; empty for the one that connected.
-    pub tried: Vec<(String, String)>,
+    /// The addresses tried, one a line: `address`, which connected, or `address: error`.
+    pub addresses: String,
     pub redirects: u32,
     pub tls_version: Option<TlsVersion>,
     pub alpn: Vec<u8>,
@@ -63,7 +63,7 @@ impl Report {
             proxy_status: 0,
             head: Bytes::new(),
             body: Bytes::new(),
-            tried: Vec::new(),
+            addresses: String::new(),
             redirects: 0,
             tls_version: None,
             alpn: Vec::new(),
@@ -109,15 +109,9 @@ impl Report {
         Duration::from_micros(self.times[phase as usize]) + current
     }
 
-    /// The addresses tried, one a line: `address` or `address: error`.
-    pub fn addresses(&self) -> String {
-        let lines = self
-            .tried
-            .iter()
-            .map(|(address, error)| match error.is_empty() {
-                true => format!("{address}\n"),
-                false => format!("{address}: {error}\n"),
-            });
-        lines.collect()
+    /// Notes that an address was tried, and what became of it: nothing, if it connected.
+    pub fn tried(&mut self, address: &str, error: &str) {
+        let separator = if error.is_empty() { "" } else { ": " };
+        self.addresses += &[address, separator, error, "\n"].concat();
     }
 }

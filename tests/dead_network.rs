@@ -29,7 +29,7 @@ const FILES: Files<'static> = &[
 ];
 
 fn lines(client: &Client) -> Vec<String> {
-    let addresses = client.report().unwrap().addresses();
+    let addresses = client.report().unwrap().addresses;
     addresses.lines().map(str::to_owned).collect()
 }
 

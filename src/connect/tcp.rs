@@ -95,8 +95,7 @@ impl Connect {
         self.give_up(report);
         self.deregister(registry);
         self.started.clear();
-        report.tried.reserve_exact(1); // which is all, nearly always
-        report.tried.push((text(&address), String::new()));
+        report.tried(&text(&address), "");
         Some((socket, peer))
     }
 
@@ -119,7 +118,7 @@ impl Connect {
     /// Notes the addresses that have not answered.
     pub fn give_up(&self, report: &mut Report) {
         for (_, address) in &self.started {
-            report.tried.push((text(address), "no answer".into()));
+            report.tried(&text(address), "no answer");
         }
     }
 
@@ -127,7 +126,7 @@ impl Connect {
         let failure = Failure::from(error);
         let address = text(address);
         let words = format!("connect to {address}: {}", failure.text);
-        report.tried.push((address, failure.text.clone()));
+        report.tried(&address, &failure.text);
         self.failure = Some(Failure {
             text: words,
             ..failure

@@ -1,6 +1,5 @@
 //! The report on an attempt: `wsc_conn_report_number` and `wsc_conn_report_data`.
 
-use std::borrow::Cow;
 use std::ffi::c_void;
 use std::time::Duration;
 
@@ -117,18 +116,15 @@ fn number(report: &Report, value: i32) -> Result<u64, Status> {
         .ok_or(Status::Invalid)
 }
 
-fn data(report: &Report, value: i32) -> Result<Cow<'_, [u8]>, Status> {
+fn data(report: &Report, value: i32) -> Result<&[u8], Status> {
     use wsc_report_data_t::*;
-    let data: [(_, Cow<'_, [u8]>); 6] = [
-        (WSC_REPORT_REASON, report.reason.as_bytes().into()),
-        (WSC_REPORT_ADDRESSES, report.addresses().into_bytes().into()),
-        (WSC_REPORT_HEAD, (&*report.head).into()),
-        (WSC_REPORT_BODY, (&*report.body).into()),
-        (
-            WSC_REPORT_PEER_CERTIFICATE,
-            (&*report.peer_certificate).into(),
-        ),
-        (WSC_REPORT_ALPN, (&*report.alpn).into()),
+    let data: [(_, &[u8]); 6] = [
+        (WSC_REPORT_REASON, report.reason.as_bytes()),
+        (WSC_REPORT_ADDRESSES, report.addresses.as_bytes()),
+        (WSC_REPORT_HEAD, &report.head),
+        (WSC_REPORT_BODY, &report.body),
+        (WSC_REPORT_PEER_CERTIFICATE, &report.peer_certificate),
+        (WSC_REPORT_ALPN, &report.alpn),
     ];
     let mut found = data.into_iter().filter(|(name, _)| *name as i32 == value);
     found.next().map(|(_, data)| data).ok_or(Status::Invalid)
@@ -210,7 +206,7 @@ pub unsafe extern "C" fn wsc_conn_report_data(
         let (mut buffer, len) = unsafe { (OutBuffer::new(buffer, size)?, Out::new(len)?) };
         let report = conn.report()?;
         let data = self::data(&report, data)?;
-        buffer.fill(&data);
+        buffer.fill(data);
         len.write(data.len());
         Ok(())
     })
