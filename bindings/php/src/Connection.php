@@ -142,11 +142,18 @@ final class Connection
 
     private readonly NativeConnection $native;
 
-    /** Whether the user has ended the attempt. */
-    private bool $ended = false;
+    // What can be sent next:
 
-    /** Whether a message in parts lacks its last one. */
-    private bool $unfinished = false;
+    /** Any message, or the first part of one. */
+    private const MESSAGE = 0;
+
+    /** A further part of the message that lacks its last one. */
+    private const PART = 1;
+
+    /** Nothing: the user has ended the attempt. */
+    private const NOTHING = 2;
+
+    private int $due = self::MESSAGE;
 
     /** When the last attempt ended, by hrtime. */
     private int $closedAt = 0;
@@ -236,7 +243,7 @@ final class Connection
         } else {
             throw new InvalidArgumentException('websocketType: not a BINARY_TYPE_*', Status::Invalid);
         }
-        return $status === 0 || $this->refuse($status, 'send()', !$this->unfinished);
+        return $status === 0 || $this->refuse($status, 'send()', $this->due === self::MESSAGE);
     }
 
     /**
@@ -247,7 +254,7 @@ final class Connection
     public function sendText(string $text): bool
     {
         $status = $this->native->sendText($text);
-        return $status === 0 || $this->refuse($status, 'sendText()', !$this->unfinished);
+        return $status === 0 || $this->refuse($status, 'sendText()', $this->due === self::MESSAGE);
     }
 
     /**
@@ -258,7 +265,7 @@ final class Connection
     public function sendBinary(string $data): bool
     {
         $status = $this->native->sendBinary($data);
-        return $status === 0 || $this->refuse($status, 'sendBinary()', !$this->unfinished);
+        return $status === 0 || $this->refuse($status, 'sendBinary()', $this->due === self::MESSAGE);
     }
 
     /**
@@ -280,12 +287,12 @@ final class Connection
         bool $compress = true
     ): bool {
         $flags = $compress ? 0 : self::NO_COMPRESS;
-        $continues = $part === Part::More || $part === Part::Last;
         $status = $this->native->sendMessage($type->value, $part->value, $flags, $data);
         if ($status !== 0) {
-            return $this->refuse($status, 'sendMessage()', $continues === $this->unfinished);
+            $continues = $part === Part::More || $part === Part::Last;
+            return $this->refuse($status, 'sendMessage()', $this->due === ($continues ? self::PART : self::MESSAGE));
         }
-        $this->unfinished = $part === Part::First || $part === Part::More;
+        $this->due = $part === Part::First || $part === Part::More ? self::PART : self::MESSAGE;
         return true;
     }
 
@@ -333,7 +340,7 @@ final class Connection
     public function ping(string $payload = ''): bool
     {
         $status = $this->native->ping($payload);
-        return $status === 0 || $this->refuse($status, 'ping()', true);
+        return $status === 0 || $this->refuse($status, 'ping()', $this->due !== self::NOTHING);
     }
 
     /**
@@ -346,7 +353,7 @@ final class Connection
     public function pong(string $payload = ''): bool
     {
         $status = $this->native->pong($payload);
-        return $status === 0 || $this->refuse($status, 'pong()', true);
+        return $status === 0 || $this->refuse($status, 'pong()', $this->due !== self::NOTHING);
     }
 
     /**
@@ -361,7 +368,7 @@ final class Connection
     public function close(int $code = 1000, string $reason = ''): void
     {
         $this->native->close($code, $reason);
-        $this->ended = true;
+        $this->due = self::NOTHING;
         $this->releaseIfOver();
     }
 
@@ -374,7 +381,7 @@ final class Connection
     public function abort(): void
     {
         $this->native->abort();
-        $this->ended = true;
+        $this->due = self::NOTHING;
         $this->native->loop->queue->discard($this->native->id);
         $this->releaseIfOver();
     }
@@ -548,7 +555,7 @@ final class Connection
 
     private function attempt(): void
     {
-        $this->ended = $this->unfinished = false;
+        $this->due = self::MESSAGE;
         self::$handlers ??= new Handlers(self::receive(...), self::receiveRun(...), self::handle(...));
         $this->native->loop->queue->register($this->native->id, $this, self::$handlers);
     }
@@ -570,7 +577,7 @@ final class Connection
     /**
      * Judges a message that the library did not accept.
      *
-     * @param bool $isInTurn whether messages in parts leave room for it
+     * @param bool $isInTurn whether it was due
      *
      * @return false
      *
@@ -579,7 +586,7 @@ final class Connection
     private function refuse(int $number, string $call, bool $isInTurn): bool
     {
         $status = Status::of($number);
-        $lost = $status === Status::State && !$this->ended && $isInTurn
+        $lost = $status === Status::State && $isInTurn
             && \in_array($this->getState(), [State::Open, State::Closing], true);
         if ($status !== Status::QueueFull && !$lost) {
             throw Failure::of($status, $call);
@@ -655,7 +662,9 @@ final class Connection
                 break;
             case EventType::Close:
                 $this->closedAt = \hrtime(true);
-                $this->unfinished = false;
+                if ($this->due === self::PART) {
+                    $this->due = self::MESSAGE;
+                }
                 $this->releaseIfOver();
                 $this->notify(
                     $this->onClose,
