@@ -36,6 +36,9 @@ final class Bench
     private array $laps = [];
     private array $opening = [];
 
+    /** By property. All connections have the same: a closure each would count as theirs. */
+    private array $callbacks;
+
     /**
      * @param Closure(string $url, bool $tls): object $connect makes a connection that is not connected yet
      * @param Closure(): void $stop ends the loop
@@ -50,6 +53,18 @@ final class Bench
         $this->connections = (int) getenv('BENCH_CONNECTIONS');
         $this->depth = (int) getenv('BENCH_DEPTH');
         $this->payload = str_repeat('x', $this->size);
+        $this->callbacks = [
+            'onWebSocketConnect' => $this->onOpen(...),
+            'onError' => $this->onError(...),
+        ] + match ($this->workload) {
+            'echo' => ['onMessage' => $this->onEcho(...)],
+            'send' => [
+                'onMessage' => $this->onAnswer(...),
+                'onBufferFull' => fn () => $this->full = true,
+                'onBufferDrain' => $this->onDrain(...),
+            ],
+            default => ['onMessage' => $this->onReceived(...)],
+        };
     }
 
     public function start(): void
@@ -64,24 +79,18 @@ final class Bench
         $url = getenv('BENCH_URL');
         $connection = ($this->connect)($url, str_starts_with($url, 'wss:'));
         $connection->maxPackageSize = max(1 << 20, $this->size + 64);
-        $connection->onWebSocketConnect = $this->onOpen(...);
-        $connection->onMessage = match ($this->workload) {
-            'echo' => $this->onEcho(...),
-            'send' => $this->onAnswer(...),
-            default => $this->onReceived(...),
-        };
-        if ($this->workload === 'send') {
-            $connection->onBufferFull = fn () => $this->full = true;
-            $connection->onBufferDrain = $this->onDrain(...);
+        foreach ($this->callbacks as $name => $callback) {
+            $connection->$name = $callback;
         }
-        $connection->onError = function (object $connection, int $code, string $message): void {
-            if ($code === self::SEND_FAIL) {
-                return; // send() has said so as well
-            }
+        $connection->connect();
+    }
+
+    private function onError(object $connection, int $code, string $message): void
+    {
+        if ($code !== self::SEND_FAIL) { // of which send() has told as well
             fwrite(STDERR, "error $code: $message\n");
             ($this->stop)();
-        };
-        $connection->connect();
+        }
     }
 
     private function onOpen(object $connection): void
