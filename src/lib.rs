@@ -5,6 +5,7 @@
 //! [`connection::Connection`]s.
 
 #![deny(unsafe_code)]
+#![warn(clippy::undocumented_unsafe_blocks)]
 
 pub mod config;
 mod connect;
