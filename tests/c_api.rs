@@ -185,12 +185,14 @@ fn run_checking(program: &str, leak_check: &str) {
 
 /// Never under valgrind.
 fn run_bare(program: &str) {
-    let program = compile(program, &LANGUAGES[0]);
-    succeed(
-        Command::new(program)
-            .arg(server())
-            .env_remove("WSC_VALGRIND"),
-    );
+    for language in &LANGUAGES {
+        let program = compile(program, language);
+        succeed(
+            Command::new(program)
+                .arg(server())
+                .env_remove("WSC_VALGRIND"),
+        );
+    }
 }
 
 #[test]
@@ -316,6 +318,7 @@ fn every_program_is_run() {
             let name = path.file_stem().unwrap().to_str().unwrap();
             assert!(
                 this.contains(&format!("run({name:?});"))
+                    || this.contains(&format!("run_bare({name:?});"))
                     || this.contains(&format!("run_checking({name:?},")),
                 "{name}.c is not run"
             );

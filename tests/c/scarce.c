@@ -1,6 +1,6 @@
 /* Every call that takes something of the system, a descriptor, a thread, memory of the
- * kernel, fails once: the library says so, leaves nothing behind, and goes on when the
- * system gives again. This program's functions stand before those of the C library. */
+ * kernel, fails once: the library says so, unless it does as well without, leaves nothing
+ * behind, and goes on when the system gives again. This program's functions stand before those of the C library. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* RTLD_NEXT */
 #endif
