@@ -167,8 +167,9 @@ struct Standby {
 
 impl Loop {
     pub fn new(callbacks: Callbacks) -> Result<Arc<Loop>, Status> {
-        sys::watch_forks();
-        Self::build(callbacks).map_err(|_| Status::System)
+        sys::watch_forks()
+            .and_then(|()| Self::build(callbacks))
+            .map_err(|_| Status::System)
     }
 
     fn build(callbacks: Callbacks) -> std::io::Result<Arc<Loop>> {

@@ -112,6 +112,10 @@ impl Report {
     /// Notes that an address was tried, and what became of it: nothing, if it connected.
     pub fn tried(&mut self, address: &str, error: &str) {
         let separator = if error.is_empty() { "" } else { ": " };
-        self.addresses += &[address, separator, error, "\n"].concat();
+        let line = [address, separator, error, "\n"];
+        // Nearly always it is the only one.
+        self.addresses
+            .reserve_exact(line.iter().map(|part| part.len()).sum());
+        self.addresses.extend(line);
     }
 }

@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, Once, OnceLock, TryLockError};
+use std::sync::{Mutex, MutexGuard, Once, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
@@ -166,14 +166,20 @@ pub fn fork_generation() -> u64 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Starts counting forks. Must run before anything remembers a generation.
-pub fn watch_forks() {
-    static ONCE: Once = Once::new();
-    // SAFETY: the handler only touches atomics and a thread-local without a destructor,
-    // which is safe after fork.
-    ONCE.call_once(|| unsafe {
-        libc::pthread_atfork(None, None, Some(after_fork_in_child));
-    });
+/// Starts counting forks. Must succeed before anything remembers a generation.
+pub fn watch_forks() -> io::Result<()> {
+    static IS_WATCHING: Mutex<bool> = Mutex::new(false);
+    let mut is_watching = IS_WATCHING.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*is_watching {
+        // SAFETY: the handler only touches atomics and a thread-local without a destructor,
+        // which is safe after fork.
+        let error = unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
+        if error != 0 {
+            return Err(io::Error::from_raw_os_error(error));
+        }
+        *is_watching = true;
+    }
+    Ok(())
 }
 
 /// Closes a descriptor that a forked child inherited and whose owner, in the
@@ -214,8 +220,9 @@ fn reserve_descriptors() {
     // SAFETY: `limit` is filled by the call.
     let result = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) };
     if let (0, Ok(signal)) = (result, Signal::new()) {
-        let last = limit.rlim_cur.min(MOST).saturating_sub(1);
-        // SAFETY: no pointers; what is refused reserves nothing.
+        let last = limit.rlim_cur.min(MOST).saturating_sub(1) as libc::c_int;
+        // SAFETY: no pointers, and an int, as the command asks for. What is refused reserves
+        // nothing.
         let _ = own(unsafe { libc::fcntl(signal.fd(), libc::F_DUPFD_CLOEXEC, last) });
     }
 }
@@ -300,8 +307,8 @@ impl Drop for Inside {
 pub fn enter_tls() -> Inside {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
-        // SAFETY: a plain function that stays mapped (the library is linked with
-        // `-z nodelete`).
+        // SAFETY: a plain function that stays mapped: the library is linked with
+        // `-z nodelete`, and so must be what the static one is linked into, says docs/abi.md.
         unsafe { libc::atexit(wait_for_threads) };
         IS_WATCHED.store(true, Ordering::SeqCst);
     });
