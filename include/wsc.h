@@ -42,7 +42,8 @@
  *
  * Pointers. A parameter is borrowed (yours, used during the call), copied (free
  * it at once), taken (the library's now) or owned (yours to free, with the
- * function named). NULL where it is not allowed is a status, not a crash.
+ * function named). No thread changes what it points to during the call. NULL
+ * where it is not allowed is a status, not a crash.
  *
  * Results. 0 is success. Results go to out pointers, written only on WSC_OK; a
  * handle is set to NULL first. Besides what its comment lists, every function
@@ -2136,7 +2137,7 @@ wsc_status_t wsc_conn_set_deflate_max_ratio(wsc_conn_t *conn, size_t ratio);
  * @param len   Length of `pem` in bytes.
  *
  * @retval WSC_OK           Added.
- * @retval WSC_ERR_NULL     `conn` or `pem` is NULL.
+ * @retval WSC_ERR_NULL     `conn` is NULL, or `pem` is NULL and `len` is not 0.
  * @retval WSC_ERR_PEM      `pem` has no certificate, or a malformed one. Nothing was
  *                          added.
  * @retval WSC_ERR_INVALID  `len` is larger than any object.
@@ -2193,7 +2194,7 @@ wsc_status_t wsc_conn_add_tls_ca_file(wsc_conn_t *conn, const char *path);
  * @param len   Length of `data` in bytes.
  *
  * @retval WSC_OK           Added.
- * @retval WSC_ERR_NULL     `conn` or `data` is NULL.
+ * @retval WSC_ERR_NULL     `conn` is NULL, or `data` is NULL and `len` is not 0.
  * @retval WSC_ERR_PEM      `data` has no list, or a malformed one. Nothing was added.
  * @retval WSC_ERR_INVALID  `len` is larger than any object.
  * @retval WSC_ERR_STATE    The loop was freed.
@@ -2273,7 +2274,8 @@ wsc_status_t wsc_conn_set_tls_system_roots(wsc_conn_t *conn, bool on);
  *                    one.
  *
  * @retval WSC_OK                Set.
- * @retval WSC_ERR_NULL          `conn` is NULL.
+ * @retval WSC_ERR_NULL          `conn` is NULL, or `chain` or `key` is NULL and its
+ *                               length is not 0.
  * @retval WSC_ERR_INVALID       A length is larger than any object.
  * @retval WSC_ERR_UTF8          `passphrase` is not UTF-8.
  * @retval WSC_ERR_PEM           `chain` or `key` is malformed.
@@ -2345,7 +2347,7 @@ wsc_status_t wsc_conn_set_tls_identity_files(wsc_conn_t *conn,
  * @param passphrase  Copied. NUL-terminated. NULL is an empty one.
  *
  * @retval WSC_OK                Set.
- * @retval WSC_ERR_NULL          `conn` or `data` is NULL.
+ * @retval WSC_ERR_NULL          `conn` is NULL, or `data` is NULL and `len` is not 0.
  * @retval WSC_ERR_INVALID       `len` is larger than any object.
  * @retval WSC_ERR_UTF8          `passphrase` is not UTF-8.
  * @retval WSC_ERR_PEM           `data` is no PKCS#12, or lacks the certificate or the
@@ -2479,7 +2481,7 @@ wsc_status_t wsc_conn_set_tls_verify_name(wsc_conn_t *conn, const char *name);
  * @param len       32.
  *
  * @retval WSC_OK           Added.
- * @retval WSC_ERR_NULL     `conn` or `sha256` is NULL.
+ * @retval WSC_ERR_NULL     `conn` is NULL, or `sha256` is NULL and `len` is not 0.
  * @retval WSC_ERR_INVALID  `pin_type` is no `wsc_pin_type_t`, or `len` is not 32.
  * @retval WSC_ERR_STATE    The loop was freed.
  * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
@@ -3872,7 +3874,8 @@ wsc_status_t wsc_conn_report_number(wsc_conn_t *conn, int32_t number, uint64_t *
  * @param len     Set to the length of the whole.
  *
  * @retval WSC_OK           Told; if `len` is above `size`, in part.
- * @retval WSC_ERR_NULL     `conn` or `len` is NULL.
+ * @retval WSC_ERR_NULL     `conn` or `len` is NULL, or `buffer` is NULL and `size` is
+ *                          not 0.
  * @retval WSC_ERR_INVALID  `data` is no `wsc_report_data_t`.
  * @retval WSC_ERR_STATE    The loop was freed.
  * @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.

@@ -179,7 +179,8 @@ pub unsafe extern "C" fn wsc_conn_report_number(
 /// @param len     Set to the length of the whole.
 ///
 /// @retval WSC_OK           Told; if `len` is above `size`, in part.
-/// @retval WSC_ERR_NULL     `conn` or `len` is NULL.
+/// @retval WSC_ERR_NULL     `conn` or `len` is NULL, or `buffer` is NULL and `size` is
+///                          not 0.
 /// @retval WSC_ERR_INVALID  `data` is no `wsc_report_data_t`.
 /// @retval WSC_ERR_STATE    The loop was freed.
 /// @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.

@@ -80,7 +80,7 @@ unsafe fn tls_name(name: *const c_char) -> Result<Option<String>, Status> {
 /// @param len   Length of `pem` in bytes.
 ///
 /// @retval WSC_OK           Added.
-/// @retval WSC_ERR_NULL     `conn` or `pem` is NULL.
+/// @retval WSC_ERR_NULL     `conn` is NULL, or `pem` is NULL and `len` is not 0.
 /// @retval WSC_ERR_PEM      `pem` has no certificate, or a malformed one. Nothing was
 ///                          added.
 /// @retval WSC_ERR_INVALID  `len` is larger than any object.
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn wsc_conn_add_tls_ca_file(
 /// @param len   Length of `data` in bytes.
 ///
 /// @retval WSC_OK           Added.
-/// @retval WSC_ERR_NULL     `conn` or `data` is NULL.
+/// @retval WSC_ERR_NULL     `conn` is NULL, or `data` is NULL and `len` is not 0.
 /// @retval WSC_ERR_PEM      `data` has no list, or a malformed one. Nothing was added.
 /// @retval WSC_ERR_INVALID  `len` is larger than any object.
 /// @retval WSC_ERR_STATE    The loop was freed.
@@ -270,7 +270,8 @@ pub unsafe extern "C" fn wsc_conn_set_tls_system_roots(
 ///                    one.
 ///
 /// @retval WSC_OK                Set.
-/// @retval WSC_ERR_NULL          `conn` is NULL.
+/// @retval WSC_ERR_NULL          `conn` is NULL, or `chain` or `key` is NULL and its
+///                               length is not 0.
 /// @retval WSC_ERR_INVALID       A length is larger than any object.
 /// @retval WSC_ERR_UTF8          `passphrase` is not UTF-8.
 /// @retval WSC_ERR_PEM           `chain` or `key` is malformed.
@@ -370,7 +371,7 @@ pub unsafe extern "C" fn wsc_conn_set_tls_identity_files(
 /// @param passphrase  Copied. NUL-terminated. NULL is an empty one.
 ///
 /// @retval WSC_OK                Set.
-/// @retval WSC_ERR_NULL          `conn` or `data` is NULL.
+/// @retval WSC_ERR_NULL          `conn` is NULL, or `data` is NULL and `len` is not 0.
 /// @retval WSC_ERR_INVALID       `len` is larger than any object.
 /// @retval WSC_ERR_UTF8          `passphrase` is not UTF-8.
 /// @retval WSC_ERR_PEM           `data` is no PKCS#12, or lacks the certificate or the
@@ -562,7 +563,7 @@ pub unsafe extern "C" fn wsc_conn_set_tls_verify_name(
 /// @param len       32.
 ///
 /// @retval WSC_OK           Added.
-/// @retval WSC_ERR_NULL     `conn` or `sha256` is NULL.
+/// @retval WSC_ERR_NULL     `conn` is NULL, or `sha256` is NULL and `len` is not 0.
 /// @retval WSC_ERR_INVALID  `pin_type` is no `wsc_pin_type_t`, or `len` is not 32.
 /// @retval WSC_ERR_STATE    The loop was freed.
 /// @retval WSC_ERR_FORKED   The connection was made before a fork, in the parent.
