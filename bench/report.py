@@ -148,7 +148,8 @@ def write_curves(document, curves, machine, rounds):
 def machine_text(machine, rounds, tables):
     foreign = statistics.median(row.fields['foreign_cpu'] for table in tables for row in table.rows)
     facts = [f'{name} {value}' for name, value in machine.items()]
-    return (f'Measured on: {"; ".join(facts)}. Medians of {rounds} rounds; other processes kept '
+    medians = 'One round' if rounds == 1 else f'Medians of {rounds} rounds'
+    return (f'Measured on: {"; ".join(facts)}. {medians}; other processes kept '
             f'{foreign:.2f} processors busy meanwhile.')
 
 
