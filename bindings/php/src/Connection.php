@@ -555,7 +555,9 @@ final class Connection
 
     private function attempt(): void
     {
-        $this->due = self::MESSAGE;
+        if ($this->due === self::NOTHING) {
+            $this->due = self::MESSAGE;
+        }
         self::$handlers ??= new Handlers(self::receive(...), self::receiveRun(...), self::handle(...));
         $this->native->loop->queue->register($this->native->id, $this, self::$handlers);
     }

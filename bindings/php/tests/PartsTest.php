@@ -8,6 +8,7 @@ use Wsc\Connection;
 use Wsc\Exception\StateException;
 use Wsc\MessageType;
 use Wsc\Part;
+use Wsc\State;
 use Wsc\Tests\Support\Listener;
 use Wsc\Tests\Support\Peer;
 use Wsc\Tests\Support\Server;
@@ -87,6 +88,29 @@ final class PartsTest extends TestCase
         self::assertSame([Peer::CONTINUATION, 'two'], $server->report());
         self::assertSame([Peer::CONTINUATION, 'three'], $server->report());
         self::assertSame([Peer::TEXT, 'whole'], $server->report());
+    }
+
+    public function testAMessageBegunBeforeTheConnectionIsFinishedOnIt(): void
+    {
+        $server = Server::start(static function (Listener $listener): void {
+            $peer = $listener->acceptUpgraded();
+            $listener->report($peer->read());
+            $listener->report($peer->read());
+            $listener->await();
+        });
+        $ws = $this->connection($server);
+        $ws->sendMessage('one', MessageType::Text, Part::First);
+        $ws->connect();
+        $this->dispatchUntil(static fn (): bool => $ws->getState() === State::Open, 'the handshake');
+        try {
+            $ws->sendText('in between');
+            self::fail('No exception');
+        } catch (StateException $fault) {
+            self::assertStringStartsWith('sendText(): ', $fault->getMessage());
+        }
+        $ws->sendMessage('two', MessageType::Text, Part::Last);
+        self::assertSame([Peer::TEXT, 'one'], $server->report());
+        self::assertSame([Peer::CONTINUATION, 'two'], $server->report());
     }
 
     public function testAPrologueIsSentFirstOnEveryOpening(): void
