@@ -4,7 +4,8 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -540,8 +541,10 @@ fn nginx_listens_on_ipv6_and_on_a_unix_socket() {
             let (port, socket) = (at.port(), socket.display());
             format!("listen {at}; listen [::1]:{port}; listen unix:{socket};")
         };
-        let program = nginx(&directory, listen, &nginx_to(&backend));
+        let mut program = nginx(&directory, listen, &nginx_to(&backend));
         let port = program.address.port();
+        program.until(|| TcpStream::connect((Ipv6Addr::LOCALHOST, port)).is_ok());
+        program.until(|| UnixStream::connect(&socket).is_ok());
         for url in [
             format!("ws://[::1]:{port}/ws"),
             format!("ws+unix://{}:/ws", socket.display()),

@@ -11,6 +11,7 @@ use super::DEADLINE;
 pub struct Program {
     pub child: Child,
     pub address: SocketAddr,
+    command: Command,
 }
 
 impl Program {
@@ -31,16 +32,26 @@ impl Program {
                 let program = command.get_program().display();
                 panic!("{program}: {error}; `scripts/setup test` installs it")
             });
-        let mut program = Program { child, address };
+        let mut program = Program {
+            child,
+            address,
+            command,
+        };
+        program.until(|| TcpStream::connect(address).is_ok());
+        program
+    }
+
+    /// Waits until it listens: at a further place, if there are several.
+    pub fn until(&mut self, listens: impl Fn() -> bool) {
+        let command = &self.command;
         let deadline = Instant::now() + DEADLINE;
-        while TcpStream::connect(address).is_err() {
-            if let Some(status) = program.child.try_wait().unwrap() {
+        while !listens() {
+            if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("{command:?} ended: {status}");
             }
             assert!(Instant::now() < deadline, "{command:?} does not listen");
             std::thread::sleep(Duration::from_millis(10));
         }
-        program
     }
 }
 
