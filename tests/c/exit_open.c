@@ -18,6 +18,14 @@ struct host {
     struct flag opened;
 };
 
+/* So that the ending meets traffic. It may have freed the connection already. */
+static void keep_busy(wsc_conn_t *conn, enum ending ending)
+{
+    wsc_status_t status = wsc_conn_send_text(conn, "hello", 5);
+
+    CHECK(status == WSC_OK || (ending == BY_ATEXIT_FREE && status == WSC_ERR_STATE));
+}
+
 static void on_event(wsc_conn_t *conn, const wsc_event_t *event, void *userdata)
 {
     struct host *host = (struct host *)userdata;
@@ -29,7 +37,7 @@ static void on_event(wsc_conn_t *conn, const wsc_event_t *event, void *userdata)
     if (host->ending == BY_CALLBACK) {
         exit(ENDED);
     }
-    send_text(conn, "hello"); /* so that the ending meets traffic */
+    keep_busy(conn, host->ending);
     host->is_open = 1;
     flag_raise(&host->opened);
 }
