@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, Once, OnceLock, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, Once, OnceLock, TryLockError};
 use std::time::{Duration, Instant};
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
@@ -166,19 +166,21 @@ pub fn fork_generation() -> u64 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Starts counting forks. Must succeed before anything remembers a generation.
+/// Starts counting forks. Must succeed before anything remembers a generation. Without a
+/// lock, which a fork could leave taken in the child: two threads that come first at the same
+/// time count each fork twice, which is as good.
 pub fn watch_forks() -> io::Result<()> {
-    static IS_WATCHING: Mutex<bool> = Mutex::new(false);
-    let mut is_watching = IS_WATCHING.lock().unwrap_or_else(PoisonError::into_inner);
-    if !*is_watching {
-        // SAFETY: the handler only touches atomics and a thread-local without a destructor,
-        // which is safe after fork.
-        let error = unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
-        if error != 0 {
-            return Err(io::Error::from_raw_os_error(error));
-        }
-        *is_watching = true;
+    static IS_WATCHING: AtomicBool = AtomicBool::new(false);
+    if IS_WATCHING.load(Ordering::Acquire) {
+        return Ok(());
     }
+    // SAFETY: the handler only touches atomics and a thread-local without a destructor,
+    // which is safe after fork.
+    let error = unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
+    if error != 0 {
+        return Err(io::Error::from_raw_os_error(error));
+    }
+    IS_WATCHING.store(true, Ordering::Release);
     Ok(())
 }
 
