@@ -61,6 +61,14 @@ def test_unknown_values_of_enums_are_kept() -> None:
     assert status.text
 
 
+LICENCES = ("LICENSE", "LICENSE-APACHE", "LICENSE-MIT")
+
+
+@pytest.mark.parametrize("name", LICENCES)
+def test_a_licence_is_that_of_the_repository(name: str) -> None:
+    assert (PACKAGE / name).read_text() == in_repository(name)
+
+
 UNBOUND = {
     "wsc_conn_set_url": "given to connect",
     "wsc_conn_set_header": "add_header does, as each connection has its own",
@@ -202,10 +210,12 @@ def test_the_wheel_works_by_itself(tmp_path: Path) -> None:
     assert wheel.name == f"wsc-{wsc.__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if name.startswith("wsc/")}
+        about = {name.rpartition("/")[2] for name in set(archive.namelist()) - names}
         archive.extractall(tmp_path / "installed")
     package = {f"wsc/{file.name}" for file in (PACKAGE / "src" / "wsc").glob("*.*")}
     assert names == package
     assert {"wsc/_abi.py", "wsc/py.typed"} <= names
+    assert about >= set(LICENCES)
     example_first(tmp_path / "installed")
 
 
