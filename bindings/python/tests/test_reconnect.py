@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 
 import pytest
 from peer import TEXT, Peer, echo, opened, serve
@@ -131,6 +132,35 @@ async def test_cancelling_while_it_waits() -> None:
             await task
         while reactor.sessions:
             await asyncio.sleep(0)
+
+
+async def test_cancelling_while_it_closes() -> None:
+    """Who still has the connection finds it over, and who waits on it is woken."""
+
+    async def script(peer: Peer) -> None:
+        await peer.reader.read()
+
+    async with serve(opened(script)) as url:
+        attempts = wsc.connect(url).__aiter__()
+        assert isinstance(attempts, AsyncGenerator)
+        ws = await attempts.__anext__()
+        receiving = asyncio.ensure_future(ws.recv())
+        waiting = asyncio.ensure_future(ws.wait_closed())
+        closing = asyncio.ensure_future(attempts.aclose())
+        while not ws._closing:
+            await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert ws.closed
+        await waiting
+        with pytest.raises(wsc.LibraryError, match="given up"):
+            await receiving
+        with pytest.raises(wsc.LibraryError, match="given up"):
+            await ws.send("late")
+        assert ws.buffered_amount == 0
+        assert ws.report.phase is wsc.Phase.OPEN
+        assert ws.counters["messages_sent"] == 0
 
 
 async def test_the_prologue_is_sent_each_time() -> None:

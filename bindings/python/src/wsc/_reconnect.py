@@ -8,7 +8,8 @@ from wsc._connection import Connection
 from wsc._native import ffi, lib
 from wsc._options import Options
 from wsc._reactor import Reactor
-from wsc.exceptions import check
+from wsc.enums import Status
+from wsc.exceptions import LibraryError, check
 
 
 class Attempts:
@@ -54,6 +55,8 @@ class Attempts:
 
     def free(self) -> None:
         """Frees the handle; an attempt that is under way ends at once."""
+        # The program may still have the connection, whose handle this is as well.
+        self._current._discard(LibraryError("the connection was given up", Status.ABORTED))
         self._reactor.sessions.pop(self._id, None)
         conn, self._conn = self._conn, ffi.NULL
         ffi.release(conn)

@@ -284,7 +284,7 @@ class Session:
             ),
         )
 
-    def _finish(self, report: Report | None, end: Callable[[], WebSocketError]) -> None:
+    def _finish(self, report: Report, end: Callable[[], WebSocketError]) -> None:
         """The attempt is over; `end` makes the exception for each call that comes too late."""
         self._report = report
         self._counters = _counters_of(self._conn)
@@ -345,7 +345,7 @@ class Session:
     def _discard(self, error: WebSocketError) -> None:
         """Ends at once, without a word to the server."""
         if not self._end:
-            self._finish(None, lambda: type(error)(str(error)))
+            self._finish(report_of(self._conn), lambda: type(error)(str(error)))
 
     def _begin_close(self, code: int | None, reason: str) -> None:
         data = reason.encode()
