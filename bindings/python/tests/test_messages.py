@@ -68,6 +68,50 @@ async def test_a_message_in_parts_that_fails_ends_the_connection() -> None:
         assert ws.close_code == 1005
 
 
+async def test_a_cancelled_message_in_parts_ends_the_connection() -> None:
+    begun = asyncio.Event()
+
+    async def parts() -> AsyncIterator[str]:
+        yield "beginning"
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with serve(until_end) as url, wsc.connect(url) as ws:
+        sending = asyncio.ensure_future(ws.send(parts()))
+        await begun.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        await ws.wait_closed()
+        assert ws.close_code == 1005
+
+
+async def test_sending_ends_with_the_connection_during_a_message_in_parts() -> None:
+    """The parts may never end, and who waits for them must not wait with them."""
+    begun = asyncio.Event()
+
+    async def parts() -> AsyncIterator[str]:
+        yield "beginning"
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with serve(until_end) as url, wsc.connect(url) as ws:
+        sending = asyncio.ensure_future(ws.send(parts()))
+        await begun.wait()
+        waiting = [asyncio.ensure_future(ws.send(message)) for message in ("whole", ["part"])]
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in waiting)
+        await ws.close()
+        for task in waiting:
+            with pytest.raises(wsc.ConnectionClosedOK):
+                await task
+        for message in ("whole", ["part"]):
+            with pytest.raises(wsc.ConnectionClosedOK):
+                await ws.send(message)
+        assert not sending.done()
+        sending.cancel()
+
+
 async def test_parts_of_both_types_end_the_connection() -> None:
     async with serve(until_end) as url, wsc.connect(url) as ws:
         with pytest.raises(TypeError):

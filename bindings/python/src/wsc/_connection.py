@@ -29,7 +29,8 @@ class Connection(Session):
 
     `send` and the others may be called from any number of tasks of the loop that
     connected; `recv` and iteration are for one task at a time. Cancelling any of them
-    leaves the connection as it is, and loses nothing.
+    leaves the connection as it is, and loses nothing; only a `send` of an iterable that
+    has begun closes it.
     """
 
     _poller: Reactor
@@ -139,14 +140,15 @@ class Connection(Session):
 
         Returns when the message is accepted; it waits while more than
         `send_queue_limit` bytes are to be sent. An iterable, asynchronous or not, is sent
-        as one message in parts of that type, while it is iterated over. Without
-        `compress` it is sent as it is, whatever was negotiated.
+        as one message in parts of that type, while it is iterated over. When that fails
+        or is cancelled after the first part, the connection is closed, as nothing else
+        can follow the beginning of a message. Without `compress` it is sent as it is,
+        whatever was negotiated.
         """
         flags = 0 if compress else lib.WSC_SEND_NO_COMPRESS
         if isinstance(message, (str, bytes, bytearray, memoryview)):
             data, length, kind = encoded(message)
-            while self._in_parts:
-                await self._change()
+            await self._until_whole()
             await self._do(lib.wsc_conn_send_message, kind, _WHOLE, flags, data, length)
         else:
             await self._send_parts(_iterate(message), flags)
@@ -163,9 +165,14 @@ class Connection(Session):
             # There will be room, or the end, of which the library knows before us.
             await self._change()
 
-    async def _send_parts(self, parts: AsyncIterator[Data | BytesLike], flags: int) -> None:
+    async def _until_whole(self) -> None:
+        """Waits while another message is sent in parts."""
         while self._in_parts:
+            self._raise_if_closed()
             await self._change()
+
+    async def _send_parts(self, parts: AsyncIterator[Data | BytesLike], flags: int) -> None:
+        await self._until_whole()
         self._in_parts = True
         begun = False
         try:
