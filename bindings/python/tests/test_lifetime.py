@@ -8,6 +8,7 @@ import gc
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from peer import Peer, echo, opened, serve
@@ -71,6 +72,33 @@ def test_a_loop_that_is_just_closed() -> None:
         del other, second, ws, loop
         gc.collect()
         assert has_library_threads(0)
+
+
+def test_a_loop_that_is_closed_while_tasks_wait() -> None:
+    tasks: list[asyncio.Future[Any]] = []
+
+    async def wait_for_everything(url: str) -> wsc.Connection:
+        ws = await wsc.connect(url)
+        pong = await ws.ping()
+        for call in (ws.recv(), ws.wait_closed(), pong):
+            tasks.append(asyncio.ensure_future(call))
+        await asyncio.sleep(0)
+        return ws
+
+    async def connect(url: str) -> None:
+        await wsc.connect(url)
+
+    with serving(opened(forgetful)) as url:
+        loop = asyncio.new_event_loop()
+        both = [loop.run_until_complete(wait_for_everything(url)) for _ in range(2)]
+        loop.close()
+        asyncio.run(connect(url))
+        assert all(ws.closed for ws in both)
+        assert has_library_threads(0)
+    for task in tasks:
+        assert not task.done()
+        # Nobody complains that they are destroyed while they wait, as they are here.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 def test_loops_in_two_threads() -> None:

@@ -391,6 +391,21 @@ async def test_pings_that_are_not_answered_fail_with_the_connection() -> None:
             await pong
 
 
+async def test_pings_that_are_not_answered_fail_with_the_loop() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.reader.read()
+
+    async with serve(opened(script)) as url:
+        ws = await wsc.connect(url)
+        pong = await ws.ping()
+        ws._poller.close("the library refused to go on")
+        assert ws.closed
+        assert isinstance(pong, asyncio.Future)
+        assert pong.done()
+        with pytest.raises(wsc.LibraryError, match="refused"):
+            await pong
+
+
 async def test_a_cancelled_recv_loses_nothing() -> None:
     async def script(peer: Peer) -> None:
         while True:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Union
 
 from wsc._native import ffi, lib
 from wsc._options import Options
 from wsc._reactor import Reactor
+from wsc._report import Report
 from wsc._session import OK, QUEUE_FULL, STATE, BytesLike, Data, Session, encoded
 from wsc.enums import Status
-from wsc.exceptions import ConcurrencyError, ConnectionClosedOK, LibraryError, status_error
+from wsc.exceptions import (
+    ConcurrencyError,
+    ConnectionClosedOK,
+    LibraryError,
+    WebSocketError,
+    status_error,
+)
 
 if TYPE_CHECKING:
     from wsc._reconnect import Attempts
@@ -50,12 +57,12 @@ class Connection(Session):
     # Waiting.
 
     def _wake_receiver(self) -> None:
-        if self._receiver is not None and not self._receiver.done():
+        if self._receiver is not None and _is_waiting(self._receiver):
             self._receiver.set_result(None)
 
     def _wake(self) -> None:
         for waiter in self._waiters:
-            if not waiter.done():
+            if _is_waiting(waiter):
                 waiter.set_result(None)
         self._waiters.clear()
 
@@ -222,9 +229,10 @@ class Connection(Session):
         now = time.monotonic()
         # A server that is behind may answer the last of several pings only.
         for sent in list(self._pings):
-            pong, then = self._pings.pop(sent)
-            if not pong.done():
+            pong, then = self._pings[sent]
+            if _is_waiting(pong):
                 pong.set_result(now - then)
+            del self._pings[sent]
             if sent == payload:
                 break
 
@@ -246,15 +254,14 @@ class Connection(Session):
         while not self._end:
             await self._change()
 
-    def _closed(self, event: Any) -> None:
-        super()._closed(event)
-        assert self._end is not None
-        pings, self._pings = self._pings, {}
-        for pong, _ in pings.values():
-            if not pong.done():
-                pong.set_exception(self._end())
+    def _finish(self, report: Report, end: Callable[[], WebSocketError]) -> None:
+        for pong, _ in self._pings.values():
+            if _is_waiting(pong):
+                pong.set_exception(end())
                 # Nobody has to await it, so asyncio shall not complain that nobody did.
                 pong.exception()
+        self._pings.clear()
+        super()._finish(report, end)
 
     async def __aenter__(self) -> Connection:
         return self
@@ -262,6 +269,11 @@ class Connection(Session):
     async def __aexit__(self, kind: object, error: object, traceback: object) -> None:
         # After an exception the server is not told that all went well.
         await self.close(1000 if error is None else None)
+
+
+def _is_waiting(future: asyncio.Future[Any]) -> bool:
+    """Whether it can be completed: a loop that was closed takes nobody's callbacks."""
+    return not future.done() and not future.get_loop().is_closed()
 
 
 async def _iterate(parts: Parts) -> AsyncIterator[Data | BytesLike]:
