@@ -8,7 +8,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from peer import BINARY, CLOSE, TEXT, Peer, echo, opened, serve, until_end
+from interruption import Interrupted, Interruption
+from peer import BINARY, CLOSE, PONG, TEXT, Peer, echo, opened, serve, until_end
 from programs import PATIENCE
 
 import wsc
@@ -87,6 +88,34 @@ async def test_a_slow_consumer_can_close() -> None:
         async for message in ws:
             received += len(message)
         assert 0 < received < 32 * size
+
+
+async def test_exceptions_of_signal_handlers_lose_nothing() -> None:
+    async def script(peer: Peer) -> None:
+        _, ping = await peer.read()
+        for word in ("one", "two"):
+            peer.frame(TEXT, word)
+        peer.frame(PONG, ping)
+        peer.frame(TEXT, "three")
+        peer.close(1000)
+        await peer.reader.read()
+
+    errors = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: errors.append(context["exception"])
+    )
+    lines, happened = 0, True
+    async with serve(opened(script)) as url:
+        while happened:
+            ws = await wsc.connect(url)
+            pong = await ws.ping()
+            with Interruption(lines) as interruption:
+                assert [word async for word in ws] == ["one", "two", "three"], lines
+            assert await pong >= 0
+            lines, happened = lines + 1, interruption.happened
+    assert lines > 1
+    assert all(isinstance(error, Interrupted) for error in errors)
+    assert len(errors) == lines - 1
 
 
 async def test_a_fast_sender_waits() -> None:

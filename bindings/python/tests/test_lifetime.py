@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peer import Peer, echo, opened, serve
+from peer import PONG, TEXT, Peer, echo, opened, serve
 from programs import PATIENCE, run, serving
 
 import wsc
@@ -146,6 +146,9 @@ import asyncio, os, sys, wsc
 
 async def main(url):
     async with wsc.connect(url) as ws:
+        await ws.send("before")
+        while not ws._messages:
+            await asyncio.sleep(0)
         pid = os.fork()
         if pid == 0:
             try:
@@ -156,6 +159,7 @@ async def main(url):
             os._exit(0)
         _, status = os.waitpid(pid, 0)
         assert status == 0, status
+        assert await ws.recv() == "before"
         await ws.send("parent")
         assert await ws.recv() == "parent"
 
@@ -181,6 +185,49 @@ asyncio.run(main(sys.argv[1]))
 def test_a_fork() -> None:
     with serving(echo) as url:
         assert run("-W", "ignore::DeprecationWarning", "-c", FORK, url).stderr == ""
+
+
+FORK_IN_A_HANDLER = """
+import os, sys, wsc.sync
+
+def handler(payload):
+    # As a signal handler does that comes while the events are delivered.
+    global pid
+    pid = os.fork()
+
+ws = wsc.sync.connect(sys.argv[1])
+ws._pong = handler
+ws.send("begin")
+try:
+    received = [ws.recv(), ws.recv()]
+except wsc.ForkedError:
+    try:
+        ws.recv()
+    except wsc.ForkedError:
+        os._exit(len(ws._messages))
+if pid == 0:
+    print("the child received", received, file=sys.stderr)
+    os._exit(9)
+assert received == ["one", "two"]
+_, status = os.waitpid(pid, 0)
+# What was delivered before the fork is in its memory, what was not yet is not.
+assert os.WEXITSTATUS(status) in (0, 1), status
+ws.send("parent")
+assert ws.recv() == "parent"
+ws.close()
+"""
+
+
+def test_a_fork_while_events_are_delivered() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read()
+        peer.frame(TEXT, "one")
+        peer.frame(PONG, "here")
+        peer.frame(TEXT, "two")
+        await peer.echo()
+
+    with serving(opened(script)) as url:
+        assert run("-W", "ignore::DeprecationWarning", "-c", FORK_IN_A_HANDLER, url).stderr == ""
 
 
 KEEPS = "import asyncio, sys, wsc\nasync def main(): return await wsc.connect(sys.argv[1])\n"

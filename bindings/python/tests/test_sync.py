@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Iterator
 from types import FrameType
 
 import pytest
+from interruption import Interrupted, Interruption
 from peer import BINARY, CLOSE, PONG, TEXT, Peer, echo, opened, until_end
-from programs import serving
+from programs import PATIENCE, serving
 from test_lifetime import has_library_threads
 
 import wsc.sync
@@ -128,9 +130,6 @@ def test_failures_leave_nothing() -> None:
 
 
 def test_signal_handlers_run_while_it_waits() -> None:
-    class Interrupted(Exception):
-        pass
-
     def handler(number: int, frame: FrameType | None) -> None:
         raise Interrupted
 
@@ -144,3 +143,34 @@ def test_signal_handlers_run_while_it_waits() -> None:
             signal.signal(signal.SIGALRM, before)
         ws.send("still there")
         assert ws.recv() == "still there"
+
+
+def test_exceptions_of_signal_handlers_lose_nothing() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read()
+        for word in ("one", "two"):
+            peer.frame(TEXT, word)
+        peer.frame(PONG, "of nobody's")
+        peer.frame(TEXT, "three")
+        peer.close(1000)
+        await peer.reader.read()
+
+    def words(ws: wsc.sync.Connection) -> Iterator[str | bytes]:
+        while True:
+            try:
+                yield ws.recv(timeout=PATIENCE)
+            except Interrupted:
+                continue
+            except wsc.ConnectionClosedOK:
+                return
+
+    lines, happened = 0, True
+    with serving(opened(script)) as url:
+        while happened:
+            ws = wsc.sync.connect(url)
+            ws.send("begin")
+            with Interruption(lines) as interruption:
+                assert list(words(ws)) == ["one", "two", "three"], lines
+            ws.close()
+            lines, happened = lines + 1, interruption.happened
+    assert lines > 1

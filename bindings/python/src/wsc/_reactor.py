@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from wsc._native import lib
 from wsc._session import Poller
 from wsc.enums import Status
-from wsc.exceptions import ForkedError, LibraryError, WebSocketError
+from wsc.exceptions import LibraryError, WebSocketError
 
 
 class Reactor(Poller):
@@ -19,7 +19,6 @@ class Reactor(Poller):
     def __init__(self, host: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._host = host
-        self._forked = False
         self._fd = lib.wsc_loop_fd(self.native)
         host.add_reader(self._fd, self._readable)
         self._guard = self._until_shutdown()
@@ -48,6 +47,10 @@ class Reactor(Poller):
             self.poll(0)
         except WebSocketError as error:
             self.close(str(error))
+        except BaseException:
+            # Of a signal handler. The descriptor tells nothing of what was taken already.
+            self._host.call_soon(self._readable)
+            raise
 
     def close(self, reason: str) -> None:
         """Ends all connections and frees the loop of the library."""
@@ -59,11 +62,6 @@ class Reactor(Poller):
             session._discard(LibraryError(reason, Status.ABORTED))
         self.free()
 
-    def raise_if_forked(self) -> None:
-        """Raises in a child, where the descriptor would stay silent for ever."""
-        if self._forked:
-            raise ForkedError(Status.FORKED.text, Status.FORKED)
-
 
 # An open loop holds its reactor, as it watches the descriptor. One that was closed and
 # let go is collected together with it, which frees the loop of the library.
@@ -72,23 +70,13 @@ _reactors: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[Reac
 )
 
 
-def _living() -> list[Reactor]:
-    reactors = [reference() for reference in list(_reactors.values())]
-    return [reactor for reactor in reactors if reactor is not None]
-
-
 def _sweep() -> None:
     """Frees what belongs to loops that were closed without `asyncio.run`."""
-    for reactor in _living():
-        if reactor._host.is_closed():
+    for reference in list(_reactors.values()):
+        reactor = reference()
+        if reactor is not None and reactor._host.is_closed():
             reactor.close("the event loop was closed")
 
 
-def _leave_to_parent() -> None:
-    """In a forked child: the loops are the parent's, asyncio's as well."""
-    for reactor in _living():
-        reactor._forked = True
-    _reactors.clear()
-
-
-os.register_at_fork(after_in_child=_leave_to_parent)
+# In a forked child the loops are the parent's, asyncio's as well.
+os.register_at_fork(after_in_child=_reactors.clear)

@@ -7,10 +7,12 @@ knows how to wait.
 
 from __future__ import annotations
 
+import os
 import struct
+import weakref
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Union
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Union
 
 from wsc._native import ffi, lib
 from wsc._options import Options, apply, string
@@ -20,6 +22,7 @@ from wsc.exceptions import (
     ConnectionClosed,
     ConnectionClosedError,
     ConnectionClosedOK,
+    ForkedError,
     WebSocketError,
     check,
     connect_error,
@@ -69,6 +72,15 @@ def _event_format(*fields: str) -> struct.Struct:
 _EVENT = _event_format("conn_id", "data", "len", "type", "message_type")
 
 
+class _Delivery(NamedTuple):
+    """What a session is given at once: an event, or the messages of several in a row."""
+
+    conn_id: int
+    event: Any
+    messages: Iterator[Data]
+    size: int
+
+
 class Poller:
     """A loop of the library and the sessions on it."""
 
@@ -80,46 +92,84 @@ class Poller:
         self._events = ffi.new("wsc_event_t[]", _BATCH)
         self._bytes = memoryview(ffi.buffer(self._events))
         self._count = ffi.new("size_t *")
+        # Of the events that the library gave, what is still to be delivered. None: they
+        # are as the library gave them.
+        self._left: deque[_Delivery] | None = deque()
+        self._forked = False
+        _pollers.add(self)
 
     def poll(self, timeout_ms: int) -> None:
-        """Waits for events, takes a batch of them, and gives each to its session."""
-        check(lib.wsc_loop_poll(self.native, self._events, _BATCH, timeout_ms, self._count))
-        count = self._count[0]
-        if not count:
-            return
+        """Waits for events, takes a batch of them, and gives each to its session.
+
+        A signal handler may raise at any point of it. What is not delivered then is
+        delivered by the next call, before it asks the library again.
+        """
+        if self._left is not None and not self._left:
+            self._count[0], self._left = 0, None
+        if self._left is None and not self._count[0]:
+            check(lib.wsc_loop_poll(self.native, self._events, _BATCH, timeout_ms, self._count))
+        if self._left is None:
+            self._left = self._sorted()
+        self._deliver(self._left)
+
+    def _sorted(self) -> deque[_Delivery]:
+        """The events of the batch; a burst of messages to one session becomes one list."""
+        deliveries: deque[_Delivery] = deque()
         # The payloads are the library's until the next poll, so they are copied here.
-        # A burst of messages to one session reaches it as one list.
         unpack, cast = ffi.unpack, ffi.cast
-        session: Session | None = None
-        session_id = size = 0
+        burst_id = size = 0
         messages: list[Data] = []
         for index, (conn_id, address, length, kind, message_type) in enumerate(
-            _EVENT.iter_unpack(self._bytes[: count * _EVENT_SIZE])
+            _EVENT.iter_unpack(self._bytes[: self._count[0] * _EVENT_SIZE])
         ):
-            if messages and (kind != _MESSAGE or conn_id != session_id):
-                assert session is not None
-                session._receive(messages, size)
+            if messages and (kind != _MESSAGE or conn_id != burst_id):
+                deliveries.append(_Delivery(burst_id, None, iter(messages), size))
                 messages, size = [], 0
-            if conn_id != session_id:
-                session_id, session = conn_id, self.sessions.get(conn_id)
-            if session is None:
-                continue
             if kind != _MESSAGE:
-                session._handle(self._events[index])
-                # It may have given its place to another.
-                session = self.sessions.get(conn_id)
+                deliveries.append(_Delivery(conn_id, self._events[index], iter(()), 0))
                 continue
+            burst_id = conn_id
             data = unpack(cast(_CHARS, address), length)
             messages.append(data.decode() if message_type == _TEXT else data)
             size += length + _MESSAGE_COST
         if messages:
-            assert session is not None
-            session._receive(messages, size)
+            deliveries.append(_Delivery(burst_id, None, iter(messages), size))
+        return deliveries
+
+    def _deliver(self, left: deque[_Delivery]) -> None:
+        """Makes each delivery, then forgets it; one may be made twice, and bears it."""
+        while left:
+            self.raise_if_forked()
+            conn_id, event, messages, size = left[0]
+            session = self.sessions.get(conn_id)
+            if session is not None and event is None:
+                session._receive(messages, size)
+            elif session is not None:
+                session._handle(event)
+            left.popleft()
+
+    def raise_if_forked(self) -> None:
+        """Raises in a child, where everything that was inherited is the parent's."""
+        if self._forked:
+            raise ForkedError(Status.FORKED.text, Status.FORKED)
 
     def free(self) -> None:
         """Frees the loop of the library; the sessions on it end without further events."""
+        self._left = deque()
         native, self.native = self.native, ffi.NULL
         ffi.release(native)
+
+
+_pollers: weakref.WeakSet[Poller] = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    """In a forked child: the loops are the parent's, with the events they gave."""
+    for poller in list(_pollers):
+        poller._forked = True
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 class Session:
@@ -234,7 +284,7 @@ class Session:
         state = "closed" if self._end else "open" if self._response else "connecting"
         return f"<{type(self).__module__}.{type(self).__name__} {self._url} {state}>"
 
-    # What the library tells.
+    # What the library tells. Each of these bears being told the same again.
 
     def _handle(self, event: Any) -> None:
         """Takes an event that is not a message."""
@@ -286,12 +336,14 @@ class Session:
 
     def _finish(self, report: Report, end: Callable[[], WebSocketError]) -> None:
         """The attempt is over; `end` makes the exception for each call that comes too late."""
-        self._report = report
-        self._counters = _counters_of(self._conn)
-        self._end = end
-        self._release()
+        if not self._end:
+            self._report = report
+            self._counters = _counters_of(self._conn)
+            self._end = end
         self._wake_receiver()
         self._wake()
+        # The last, as no event finds a session that was released.
+        self._release()
 
     def _release(self) -> None:
         """Gives the handle up."""
@@ -305,24 +357,26 @@ class Session:
 
     # Receiving.
 
-    def _receive(self, messages: list[Data], size: int) -> None:
-        """Takes messages; with too many of them the library stops reading."""
+    def _receive(self, messages: Iterator[Data], size: int) -> None:
+        """Takes messages out of an iterator; with too many of them the library stops reading."""
         if not self._messages:
             self._held = 0
         self._held += size
-        if self._held >= self._limit:
-            if self._closing:
-                # The peer's close frame is behind what nobody wants any more.
-                return
-            self._pause()
+        if self._held >= self._limit and self._closing:
+            # The peer's close frame is behind what nobody wants any more.
+            return
         self._messages.extend(messages)
+        if self._messages and self._held >= self._limit:
+            self._pause()
         self._wake_receiver()
 
     def _take(self) -> Data:
         """The first of the messages, of which there is one."""
-        message = self._messages.popleft()
-        if self._paused and not self._messages:
+        self._poller.raise_if_forked()
+        message = self._messages[0]
+        if self._paused and len(self._messages) == 1:
             self._resume()
+        del self._messages[0]
         return message
 
     def _pause(self) -> None:

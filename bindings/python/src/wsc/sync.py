@@ -5,7 +5,9 @@
         print(ws.recv())
 
 Each call waits by itself. Between the calls a thread of the library answers pings and
-reads ahead, up to the limits. One thread at a time may use a connection.
+reads ahead, up to the limits. One thread at a time may use a connection. A signal
+handler may raise an exception, which loses nothing, but not use a connection while a
+call on it waits.
 """
 
 from __future__ import annotations
