@@ -90,6 +90,58 @@ async def test_a_slow_consumer_can_close() -> None:
         assert 0 < received < 32 * size
 
 
+async def test_what_is_received_after_close_has_no_gap() -> None:
+    size, first, more = 1 << 16, 4, 4
+    emptied = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        def messages(begin: int, end: int) -> None:
+            for number in range(begin, end):
+                peer.frame(BINARY, bytes([number]) * size)
+
+        _, ping = await peer.read()
+        messages(0, first)
+        assert (await peer.read())[0] == CLOSE
+        messages(first, first + more)
+        peer.frame(PONG, ping)
+        await emptied.wait()
+        peer.frame(BINARY, bytes([first + more]))
+        peer.close(1000)
+
+    async with (
+        serve(opened(script)) as url,
+        wsc.connect(url, close_timeout=PATIENCE, receive_queue_limit=size) as ws,
+    ):
+        pong = await ws.ping()
+        while not ws._paused:
+            await asyncio.sleep(0)
+        closing = asyncio.ensure_future(ws.close())
+        await pong
+        received = []
+        while ws._messages:
+            received.append(await ws.recv())
+        emptied.set()
+        await closing
+        received += [message async for message in ws]
+        numbers = [message[0] for message in received]
+        assert 0 < len(numbers) < first + more
+        assert numbers == list(range(len(numbers)))
+
+
+async def test_a_large_message_is_received_after_close() -> None:
+    """One message has room, whatever its size, if nothing waits before it."""
+    size = 1 << 20
+
+    async def script(peer: Peer) -> None:
+        assert (await peer.read())[0] == CLOSE
+        peer.frame(BINARY, bytes(size))
+        peer.close(1000)
+
+    async with serve(opened(script)) as url, wsc.connect(url, receive_queue_limit=1000) as ws:
+        await ws.close()
+        assert await ws.recv() == bytes(size)
+
+
 async def test_exceptions_of_signal_handlers_lose_nothing() -> None:
     async def script(peer: Peer) -> None:
         _, ping = await peer.read()

@@ -243,7 +243,8 @@ class Connection(Session):
 
         What was sent before goes out first. `code` is 1000, 3000 to 4999, or None to send
         none. Does nothing if the connection is over. Messages that came before it can
-        still be received.
+        still be received, up to those for which there is no room: see
+        `receive_queue_limit`.
         """
         if not self._end:
             self._begin_close(code, reason)

@@ -137,7 +137,10 @@ class Options(TypedDict, total=False):
     send_queue_limit: int
     """From how many bytes that wait to be sent on `send` waits."""
     receive_queue_limit: int
-    """From how many bytes that wait for `recv` on the socket is not read."""
+    """From how many bytes that wait for `recv` on the socket is not read.
+
+    After `close` it is read on, and what comes beyond them is dropped.
+    """
     max_redirects: int
     """How many HTTP redirects are followed."""
     local_address: str

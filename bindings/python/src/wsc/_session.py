@@ -196,6 +196,7 @@ class Session:
         self._held = 0
         self._paused = False
         self._closing = False
+        self._cut = False
         self._addresses: tuple[str, str] = ("", "")
         self._subprotocol = self._extensions = ""
 
@@ -361,12 +362,15 @@ class Session:
         """Takes messages out of an iterator; with too many of them the library stops reading."""
         if not self._messages:
             self._held = 0
-        self._held += size
-        if self._held >= self._limit and self._closing:
-            # The peer's close frame is behind what nobody wants any more.
+        if self._closing and self._held >= self._limit:
+            # The peer's close frame is behind what perhaps nobody wants any more. Nothing
+            # is taken after what was not, so that what can be received has no gap.
+            self._cut = True
+        if self._cut:
             return
+        self._held += size
         self._messages.extend(messages)
-        if self._messages and self._held >= self._limit:
+        if self._messages and self._held >= self._limit and not self._closing:
             self._pause()
         self._wake_receiver()
 
