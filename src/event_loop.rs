@@ -551,18 +551,17 @@ impl Loop {
             };
             let mut share = FAIR_SHARE;
             while share > 0 {
-                let batch = connection.take_batch(&mut consumer.batch);
-                if consumer.batch.is_empty() {
+                let Some(batch) = connection.take_batch(&mut consumer.batch) else {
                     break;
-                }
+                };
                 let size: usize = consumer.batch.iter().map(Event::count).sum();
                 count += size;
                 share = share.saturating_sub(size);
                 let called = self.call(&connection, &batch, &mut consumer.batch);
-                connection.batch_delivered();
-                if called.is_err() {
+                connection.batch_delivered(batch);
+                if let Err(status) = called {
                     self.ready.push(connection);
-                    return Err(Status::Panic);
+                    return Err(status);
                 }
                 if self.is_freed() {
                     return Ok(count);

@@ -607,8 +607,6 @@ impl Inner {
         self.handed = None;
         self.restart = None;
         self.inbox.clear();
-        // A callback that frees its connection is not waited for.
-        self.delivering = false;
         connection.set_state(State::Closed);
         self.settle(connection);
     }

@@ -54,8 +54,8 @@ impl Connection {
     }
 
     /// Takes the next events to deliver: a run of received ones, or one other,
-    /// so that a state is told with its event. None are left if it takes none.
-    pub(crate) fn take_batch(&self, events: &mut VecDeque<Event>) -> Batch {
+    /// so that a state is told with its event. `None` if there are none.
+    pub(crate) fn take_batch(&self, events: &mut VecDeque<Event>) -> Option<Batch> {
         let mut inner = self.lock();
         inner.delivering = true;
         inner.take_all(self, events);
@@ -68,11 +68,12 @@ impl Connection {
         if events.is_empty() {
             inner.delivering = false;
             inner.settle(self);
+            return None;
         }
-        Batch {
+        Some(Batch {
             handlers: Arc::clone(&inner.handlers),
             changes: self.changes(),
-        }
+        })
     }
 
     /// Takes back what was not delivered because something changed.
@@ -86,13 +87,19 @@ impl Connection {
     }
 
     /// The callbacks of a batch have returned.
-    pub(crate) fn batch_delivered(&self) {
-        let mut inner = self.lock();
-        inner.delivering = false;
-        if inner.awaits_delivery() {
-            inner.queue_drive(self);
-        }
-        inner.settle(self);
+    pub(crate) fn batch_delivered(&self, batch: Batch) {
+        // What was replaced meanwhile is given back while the free hook still waits.
+        drop(batch);
+        let callbacks = {
+            let mut inner = self.lock();
+            inner.delivering = false;
+            if inner.awaits_delivery() {
+                inner.queue_drive(self);
+            }
+            inner.settle(self);
+            inner.freed.then(|| inner.take_callbacks())
+        };
+        drop(callbacks);
     }
 
     /// Counts what changes the delivery of events that were taken already.

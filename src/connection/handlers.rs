@@ -1,6 +1,6 @@
 //! The callbacks of a connection.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::error::Status;
 use crate::event::{EventRef, EventType};
@@ -10,12 +10,10 @@ use super::Connection;
 /// A callback for one kind of event.
 pub type Handler = Arc<dyn Fn(&Connection, EventRef<'_>) + Send + Sync>;
 
-/// The user's callbacks. A thread that runs one holds a reference, so that the
-/// free hook, dropped with the last one, runs after all of them.
+/// The user's callbacks. A thread that runs one holds a reference.
 #[derive(Clone, Default)]
 pub(crate) struct Handlers {
     by_type: [Option<Handler>; 11],
-    on_free: Option<Arc<FreeHook>>,
 }
 
 impl Handlers {
@@ -24,20 +22,20 @@ impl Handlers {
     }
 }
 
-pub(super) type FreeCallback = Box<dyn FnOnce() + Send>;
+/// What runs once, last of all.
+pub(super) type FreeHook = Box<dyn FnOnce() + Send>;
 
-struct FreeHook(Mutex<Option<FreeCallback>>);
-
-impl FreeHook {
-    pub(super) fn take(&self) -> Option<FreeCallback> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
+/// What a freed connection gives back to the user when this is dropped.
+pub(super) struct Callbacks {
+    pub handlers: Arc<Handlers>,
+    pub hook: Option<FreeHook>,
 }
 
-impl Drop for FreeHook {
+impl Drop for Callbacks {
     fn drop(&mut self) {
-        if let Some(callback) = self.take() {
-            callback();
+        self.handlers = Arc::default();
+        if let Some(hook) = self.hook.take() {
+            hook();
         }
     }
 }
@@ -57,17 +55,11 @@ impl Connection {
     }
 
     /// Sets or removes what runs once, last of all, after `free`.
-    pub fn on_free(&self, callback: Option<FreeCallback>) -> Result<(), Status> {
+    pub fn on_free(&self, hook: Option<FreeHook>) -> Result<(), Status> {
         let mut inner = self.enter()?;
-        let mut handlers = Handlers::clone(&inner.handlers);
-        let hook = callback.map(|callback| Arc::new(FreeHook(Mutex::new(Some(callback)))));
-        let replaced = std::mem::replace(&mut handlers.on_free, hook);
-        let old = std::mem::replace(&mut inner.handlers, Arc::new(handlers));
-        self.note_change();
+        let replaced = std::mem::replace(&mut inner.on_free, hook);
         drop(inner);
-        // A replaced hook is not run.
-        drop(replaced.map(|hook| hook.take()));
-        drop(old);
+        drop(replaced);
         Ok(())
     }
 }

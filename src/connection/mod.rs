@@ -26,7 +26,7 @@ use crate::session::Counters;
 use crate::sys;
 
 use attempts::{Attempt, Restart};
-use handlers::Handlers;
+use handlers::{Callbacks, FreeHook, Handlers};
 use sending::Pending;
 use unsent::Unsent;
 
@@ -96,6 +96,8 @@ struct Inner {
     event_loop: Option<Arc<Loop>>,
     config: Config,
     handlers: Arc<Handlers>,
+    on_free: Option<FreeHook>,
+    freed: bool,
     attempt: Attempt,
     /// A connected socket for the next attempt.
     handed: Option<OwnedFd>,
@@ -156,6 +158,8 @@ impl Connection {
                 event_loop: Some(Arc::clone(event_loop)),
                 config,
                 handlers: Arc::default(),
+                on_free: None,
+                freed: false,
                 attempt: Attempt::None,
                 handed: None,
                 restart: None,
@@ -192,13 +196,14 @@ impl Connection {
     pub fn free(&self) {
         if sys::is_exiting() {
             // What is open ends with the process. Only the host's part is given back.
-            let handlers = sys::lock_at_exit(&self.inner).map(|mut inner| {
+            let callbacks = sys::lock_at_exit(&self.inner).map(|mut inner| {
                 self.note_change();
+                inner.freed = true;
                 inner.event_loop = None;
-                std::mem::take(&mut inner.handlers)
+                inner.take_callbacks()
             });
             std::mem::forget(self.me.upgrade());
-            return drop(handlers);
+            return drop(callbacks);
         }
         if self.is_forked() {
             // The locks and the reactor's epoll belong to the parent.
@@ -209,19 +214,18 @@ impl Connection {
             std::mem::forget(self.me.upgrade());
             return;
         }
-        let (event_loop, handlers) = {
+        let (event_loop, callbacks) = {
             let mut inner = self.lock();
+            inner.freed = true;
             inner.flush();
             inner.discard_attempt(self);
-            let handlers = std::mem::take(&mut inner.handlers);
             inner.queue_drive(self);
-            (inner.event_loop.take(), handlers)
+            (inner.event_loop.take(), inner.take_callbacks())
         };
         if let Some(event_loop) = event_loop {
             event_loop.detach(self.id);
         }
-        // Runs the free hook, unless a callback is still running.
-        drop(handlers);
+        drop(callbacks);
     }
 
     /// The loop goes away; the handle stays valid for `free`.
@@ -327,6 +331,14 @@ impl Inner {
         self.buffered() + self.unsent.bytes() + self.inbox.bytes() + open
     }
 
+    /// Those of a freed connection. While some run the hook waits for them.
+    fn take_callbacks(&mut self) -> Callbacks {
+        Callbacks {
+            handlers: std::mem::take(&mut self.handlers),
+            hook: self.on_free.take_if(|_| !self.delivering),
+        }
+    }
+
     /// Lists new events and tells the loop whether the connection is active.
     fn settle(&mut self, connection: &Connection) {
         self.list(connection);
@@ -334,7 +346,8 @@ impl Inner {
             || matches!(self.attempt, Attempt::Waiting { .. })
             || self.restart.is_some()
             || !self.inbox.is_empty()
-            || self.delivering;
+            // A callback that frees its connection is not waited for.
+            || (self.delivering && !self.freed);
         if active != self.active {
             self.active = active;
             if let Some(event_loop) = &self.event_loop {
