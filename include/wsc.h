@@ -38,7 +38,13 @@
  *
  * fork. A loop belongs to the process that made it. In a child, calls on it and
  * its connections return WSC_ERR_FORKED, and the free functions only close the
- * child's copies of descriptors.
+ * child's copies of descriptors. In a child that a callback forks nothing more is
+ * told and nothing sent: when the callback returns, the dispatch or run around it
+ * returns WSC_ERR_FORKED too, and the thread of a loop that has one of its own, the
+ * only one in the child, ends, and with it the process.
+ *
+ * exit. While the process exits, calls on a loop and its connections return
+ * WSC_ERR_STATE, those too that do not list it; the free functions may be called.
  *
  * Pointers. A parameter is borrowed (yours, used during the call), copied (free
  * it at once), taken (the library's now) or owned (yours to free, with the

@@ -535,7 +535,9 @@ impl Loop {
     /// there were.
     fn deliver_and_flush(&self, consumer: &mut Consumer) -> Result<usize, Status> {
         let delivered = self.deliver(consumer);
-        self.flush_queued();
+        if delivered != Err(Status::Forked) {
+            self.flush_queued();
+        }
         delivered
     }
 
@@ -558,6 +560,10 @@ impl Loop {
                 count += size;
                 share = share.saturating_sub(size);
                 let called = self.call(&connection, &batch, &mut consumer.batch);
+                if called == Err(Status::Forked) {
+                    std::mem::forget((batch, connection));
+                    return Err(Status::Forked);
+                }
                 connection.batch_delivered(batch);
                 if let Err(status) = called {
                     self.ready.push(connection);
@@ -575,7 +581,8 @@ impl Loop {
     }
 
     /// Runs the callbacks for a batch. One that panics ends the delivery; the
-    /// other events stay.
+    /// other events stay. In the child that one has forked it ends too: the other
+    /// events, the sockets and the locks are the parent's.
     fn call(
         &self,
         connection: &Arc<Connection>,
@@ -588,6 +595,10 @@ impl Loop {
             if let Some(handler) = batch.handlers.get(event_type) {
                 let call = || handler(connection, event);
                 result = catch_unwind(AssertUnwindSafe(call)).map_err(|_| Status::Panic);
+            }
+            if self.is_forked() {
+                result = Err(Status::Forked);
+                return ControlFlow::Break(());
             }
             if event_type.may_precede_attempt() {
                 connection.close_delivered();
@@ -606,6 +617,7 @@ impl Loop {
             }
         }
         match told {
+            _ if result == Err(Status::Forked) => {}
             None => events.clear(),
             Some((index, count)) => {
                 events.drain(..index);
@@ -677,7 +689,10 @@ struct SettleSignal<'a>(&'a Loop);
 
 impl Drop for SettleSignal<'_> {
     fn drop(&mut self) {
-        self.0.settle_signal();
+        // The descriptors of the child that a callback has forked are the parent's, or closed.
+        if !self.0.is_forked() {
+            self.0.settle_signal();
+        }
     }
 }
 
@@ -717,7 +732,12 @@ impl Loop {
             }
             let _working = sys::enter_work();
             // A callback that panics loses its own event, nothing else.
-            let _ = self.deliver_and_flush(&mut lock(&self.consumer));
+            let delivered = self.deliver_and_flush(&mut lock(&self.consumer));
+            if delivered == Err(Status::Forked) {
+                // This is the child's only thread now; the loop stays the parent's.
+                std::mem::forget(self.me.upgrade());
+                return;
+            }
         }
         *lock(&self.reactor) = None;
     }

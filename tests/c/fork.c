@@ -158,6 +158,96 @@ static void run(wsc_callbacks_t mode, const char *url)
     close_and_free(&host, conn, mode);
 }
 
+/* A host that forks inside its first callback. */
+struct forking_host {
+    wsc_loop_t *loop;
+    int messages;
+    pid_t process;
+    pid_t child;
+    struct flag closed;
+};
+
+enum { BEFORE = 20, INSIDE = 5 };
+
+static void on_message_that_forks(wsc_conn_t *conn, const wsc_event_t *event, void *userdata)
+{
+    struct forking_host *host = (struct forking_host *)userdata;
+    int i;
+
+    (void)event;
+    CHECK(getpid() == host->process); /* a child is called no more */
+    host->messages += 1;
+    if (host->messages == 1) {
+        /* Queued at the fork: the child must not send them too. */
+        for (i = 0; i < INSIDE; i += 1) {
+            send_text(conn, "inside");
+        }
+        host->child = fork();
+        CHECK(host->child >= 0);
+        if (host->child == 0) {
+            alarm(LIMIT_S);
+        }
+    } else if (host->messages == BEFORE + INSIDE) {
+        close_normally(conn);
+    }
+}
+
+static void on_close_after_fork(wsc_conn_t *conn, const wsc_event_t *event, void *userdata)
+{
+    struct forking_host *host = (struct forking_host *)userdata;
+
+    (void)conn;
+    CHECK(getpid() == host->process);
+    CHECK(event->clean == 1);
+    flag_raise(&host->closed);
+}
+
+static pid_t forking_process;
+
+/* A loop's own thread ends with the callback that forked, and the child with it. */
+static void end_child(void)
+{
+    if (getpid() != forking_process) {
+        _exit(0);
+    }
+}
+
+static void run_and_fork_inside(wsc_callbacks_t mode, const char *url)
+{
+    struct forking_host host;
+    wsc_conn_t *conn;
+    wsc_status_t status;
+    int result;
+    int i;
+
+    memset(&host, 0, sizeof host);
+    flag_init(&host.closed);
+    host.process = getpid();
+    host.loop = new_loop(mode);
+    conn = new_conn(host.loop, url);
+    CHECK_OK(wsc_conn_on_message(conn, on_message_that_forks, &host));
+    CHECK_OK(wsc_conn_on_close(conn, on_close_after_fork, &host));
+    for (i = 0; i < BEFORE; i += 1) {
+        send_text(conn, "before");
+    }
+    CHECK_OK(wsc_conn_connect(conn));
+    status = wsc_loop_run(host.loop);
+    if (getpid() != host.process) {
+        CHECK_STATUS(status, WSC_ERR_FORKED);
+        wsc_conn_free(conn);
+        wsc_loop_free(host.loop);
+        _exit(0);
+    }
+    CHECK_OK(status);
+    flag_take(&host.closed);
+    CHECK(waitpid(host.child, &result, 0) == host.child);
+    CHECK(WIFEXITED(result) && WEXITSTATUS(result) == 0);
+    CHECK(host.messages == BEFORE + INSIDE);
+    wsc_conn_free(conn);
+    wsc_loop_free(host.loop);
+    flag_destroy(&host.closed);
+}
+
 /* Reads the request of the next client. */
 static void take_key(int listener, char *key, size_t size)
 {
@@ -236,7 +326,11 @@ int main(int argc, char **argv)
 {
     const char *url = server(argc, argv);
 
+    forking_process = getpid();
+    CHECK(atexit(end_child) == 0);
     random_in_each_process(); /* forked before the first connection */
+    run_and_fork_inside(WSC_CALLBACKS_ON_DISPATCH, url);
+    run_and_fork_inside(WSC_CALLBACKS_ON_THREAD, url);
     run(WSC_CALLBACKS_ON_DISPATCH, url);
     run(WSC_CALLBACKS_ON_THREAD, url);
     random_in_each_process(); /* and after many */
