@@ -124,6 +124,7 @@ tests! {
     exceptions_reach_the_caller_of_dispatch exceptions_reach_the_caller_of_run
     no_exception_is_lost on_exception_takes_them
     exceptions_on_the_thread exceptions_on_the_thread_end_the_run
+    an_exception_ends_only_its_run
     // reconnect.cpp
     reconnect_inside_on_close cancel_a_reconnect
     // blocking.cpp

@@ -661,8 +661,11 @@ public:
             const std::lock_guard<std::mutex> lock(mutex_);
             sink = sink_;
             if (!sink) {
+                // The first one ends the run. A stop for a later one could come after
+                // the run has heeded the first, and would end the next run.
+                const bool is_first = pending_.empty();
                 keep(std::current_exception());
-                if (running_ > 0 && handle_ != nullptr) {
+                if (is_first && running_ > 0 && handle_ != nullptr) {
                     wsc_loop_stop(handle_);
                 }
                 return;

@@ -154,3 +154,21 @@ TEST(exceptions_on_the_thread_end_the_run)
     CHECK(wait_for(taken.get_future()) == "message");
     loop.rethrow();
 }
+
+TEST(an_exception_ends_only_its_run)
+{
+    enum : int { runs = 1000 };
+    wsc::loop loop(wsc::callbacks::on_thread);
+    wsc::connection ws(loop, url());
+    for (int sent = 0; sent < 16; sent += 1) { // many under way: they throw at any time
+        ws.send("again");
+    }
+    ws.on_message([](wsc::connection_ref conn) {
+        conn.send("again");
+        throw thrown("message");
+    });
+    ws.connect();
+    for (int run = 0; run < runs; run += 1) {
+        CHECK(thrown_by([&] { loop.run(); }) == "message");
+    }
+}
