@@ -135,7 +135,7 @@ tests! {
     callbacks_on_the_thread handlers_change_while_they_run destroyed_while_it_runs
     wake_and_stop
     // poll.cpp
-    poll_batches an_event_loop_of_your_own
+    poll_batches a_batch_moves an_event_loop_of_your_own
     // options.cpp
     every_option_reaches_the_library an_automatic_reconnect bytes library_facts a_nested_dispatch_is_refused
 }

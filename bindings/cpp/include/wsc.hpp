@@ -602,12 +602,30 @@ public:
     };
     using iterator = const_iterator;
 
-    explicit event_batch(std::size_t capacity = 256) : events_(capacity)
+    explicit event_batch(std::size_t capacity = 256) : events_(capacity), capacity_(capacity)
     {
         if (capacity == 0) {
             detail::check(WSC_ERR_INVALID, "wsc::event_batch");
         }
     }
+
+    /// What is moved from is empty; a poll fills it again, up to the same capacity.
+    event_batch(event_batch &&other) noexcept
+        : events_(std::move(other.events_)), size_(std::exchange(other.size_, 0)),
+          capacity_(other.capacity_)
+    {
+    }
+    event_batch &operator=(event_batch &&other) noexcept
+    {
+        event_batch moved(std::move(other));
+        events_.swap(moved.events_);
+        std::swap(size_, moved.size_);
+        std::swap(capacity_, moved.capacity_);
+        return *this;
+    }
+    event_batch(const event_batch &) = default;
+    event_batch &operator=(const event_batch &) = default;
+    ~event_batch() = default;
 
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
@@ -620,6 +638,7 @@ private:
 
     std::vector<wsc_event_t> events_;
     std::size_t size_ = 0;
+    std::size_t capacity_;
 };
 
 // ---------------------------------------------------------------------------
@@ -866,6 +885,7 @@ public:
     {
         const std::shared_ptr<detail::loop_state> state = live("loop::poll");
         batch.size_ = 0;
+        batch.events_.resize(batch.capacity_); // of one that was moved from
         detail::check(wsc_loop_poll(state->handle(), batch.events_.data(), batch.events_.size(),
                                     detail::wait_ms(timeout, "loop::poll"), &batch.size_),
                       "loop::poll");

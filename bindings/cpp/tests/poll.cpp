@@ -54,6 +54,30 @@ TEST(poll_batches)
     CHECK_THROWS(loop.poll(batch, -5ms), wsc::status::invalid);
 }
 
+TEST(a_batch_moves)
+{
+    wsc::loop loop;
+    wsc::connection ws(loop, url());
+    ws.connect();
+    wsc::event_batch first(1);
+    CHECK(loop.poll(first, limit).size() == 1);
+    wsc::event_batch second(std::move(first));
+    CHECK(second.size() == 1 && second[0].type() == wsc::event_type::connect);
+    CHECK(first.empty() && first.begin() == first.end());
+
+    // What was moved from is filled again.
+    CHECK(loop.poll(first, limit).size() == 1);
+    CHECK(first[0].type() == wsc::event_type::handshake);
+    second = std::move(first);
+    CHECK(first.empty() && first.begin() == first.end());
+    CHECK(second.size() == 1 && second[0].type() == wsc::event_type::handshake);
+    wsc::event_batch &same = second;
+    second = std::move(same);
+    CHECK(second.size() == 1);
+    const wsc::event_batch copy(second);
+    CHECK(copy.size() == 1 && copy[0].type() == wsc::event_type::handshake);
+}
+
 TEST(an_event_loop_of_your_own)
 {
     wsc::loop loop;
