@@ -6,6 +6,7 @@
 
 use std::env;
 use std::fs;
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -57,10 +58,32 @@ fn echo(stream: TcpStream) {
                 let _sent = peer.send("price 1".into());
                 return;
             }
+            Message::Text(text) if *text == "flood me with pings" => {
+                return flood(peer.get_mut(), b"\x89\0", usize::MAX);
+            }
+            Message::Text(text) if *text == "flood me with empty messages" => {
+                return flood(peer.get_mut(), b"\x81\0", usize::MAX);
+            }
+            Message::Text(text) if *text == "flood me and close" => {
+                let frame = [&b"\x82\x7e\xff\xff"[..], &[0; 0xffff]].concat();
+                flood(peer.get_mut(), &frame, 64 << 20);
+                peer.close(None)
+            }
             Message::Text(_) | Message::Binary(_) => peer.send(message),
             _ => Ok(()), // pings and closes are answered by `read`
         };
         if answer.is_err() {
+            return;
+        }
+    }
+}
+
+/// Sends one frame again and again, so many bytes of it or until the client goes, and
+/// reads nothing.
+fn flood(stream: &mut TcpStream, frame: &[u8], bytes: usize) {
+    let block = frame.repeat((64_usize << 10).div_ceil(frame.len()));
+    for _ in 0..bytes / block.len() {
+        if stream.write_all(&block).is_err() {
             return;
         }
     }

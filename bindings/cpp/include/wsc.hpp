@@ -1951,11 +1951,9 @@ public:
         head_.clear();
         failure_.reset();
         close_.reset();
-        while (!is_open_ && !close_) {
-            if (!pump(until)) {
-                abort();
-                throw timeout_error("connect: the timeout is over");
-            }
+        if (!pump_until([&] { return is_open_ || close_; }, until)) {
+            abort();
+            throw timeout_error("connect: the timeout is over");
         }
         if (!is_open_ && head_.empty()) {
             throw_ended("connect");
@@ -1971,10 +1969,8 @@ public:
             detail::check(WSC_ERR_STATE, "receive");
         }
         const deadline until(timeout);
-        while (inbox_.empty() && !close_) {
-            if (!pump(until)) {
-                throw timeout_error("receive: the timeout is over");
-            }
+        if (!pump_until([&] { return !inbox_.empty() || close_; }, until)) {
+            throw timeout_error("receive: the timeout is over");
         }
         if (inbox_.empty()) {
             if (failure_) {
@@ -1984,13 +1980,14 @@ public:
         }
         std::optional<owned_message> next(std::move(inbox_.front()));
         inbox_.pop_front();
-        inbox_size_ -= next->data.size();
+        inbox_size_ -= message_cost + next->data.size();
         return next;
     }
 
     /// One message of the binary type. These wait while the send queue is full, and
     /// keep what arrives meanwhile for `receive`: up to 16 MiB, where they throw
-    /// `status::queue_full`, for then neither side reads.
+    /// `status::queue_full`, for then neither side reads. Each message counts its data
+    /// and 128 bytes, as against the limit of `set_receive_queue_limit`.
     void send(std::string_view data, milliseconds timeout = forever)
     {
         wait_to_send([&] { return try_send(data); }, timeout, "send");
@@ -2016,7 +2013,9 @@ public:
     }
 
     /// Closes in order and tells how that went; messages that were received remain for
-    /// `receive`. Without a timeout, the one of `set_close_timeout` ends it.
+    /// `receive`. Without a timeout, the one of `set_close_timeout` ends it. That is how
+    /// it ends, too, with a peer that sends more than is kept before it answers: at the
+    /// limit of the sends nothing more is read.
     close_result close(std::uint16_t code = 1000, std::string_view reason = {},
                        milliseconds timeout = forever)
     {
@@ -2024,11 +2023,16 @@ public:
         if (!close_) {
             detail::check(wsc_conn_close(conn_, code, reason.data(), reason.size()), "close");
         }
-        while (!close_) {
-            if (!pump(until)) {
-                abort();
-                throw timeout_error("close: the timeout is over");
+        const auto is_closed = [&] {
+            if (!close_ && inbox_size_ >= inbox_limit) {
+                // Until CLOSE, which ends the pause. The library holds what it has read.
+                detail::check(wsc_conn_pause_recv(conn_), "close");
             }
+            return close_.has_value();
+        };
+        if (!pump_until(is_closed, until)) {
+            abort();
+            throw timeout_error("close: the timeout is over");
         }
         return *close_;
     }
@@ -2085,9 +2089,24 @@ private:
         std::string text;
     };
 
-    enum : std::size_t { inbox_limit = 16 << 20 };
+    /// What a message counts apart from its data, as in the library's own queue: more
+    /// than its object and the block of its data take, or empty ones would be free.
+    enum : std::size_t { inbox_limit = 16 << 20, message_cost = 128 };
 
-    /// Waits for events and files them. Returns false if the time is over.
+    /// Pumps until it is done, which is asked before and after; tells whether it is.
+    template <class IsDone>
+    bool pump_until(IsDone is_done, const deadline &until)
+    {
+        while (!is_done()) {
+            if (!pump(until)) {
+                return is_done();
+            }
+        }
+        return true;
+    }
+
+    /// Waits for events and files them. Returns false if the time is over, whatever
+    /// has come: a peer that never stops sending must not stop the clock.
     bool pump(const deadline &until)
     {
         const milliseconds left = until.left();
@@ -2101,7 +2120,7 @@ private:
             case event_type::message: {
                 const message received = happened.as<message>();
                 inbox_.push_back({received.type(), std::string(received.data()), received.part()});
-                inbox_size_ += received.size();
+                inbox_size_ += message_cost + received.size();
                 break;
             }
             case event_type::error: {
@@ -2121,19 +2140,20 @@ private:
                 break;
             }
         }
-        return !batch_.empty() || left > milliseconds::zero();
+        return left > milliseconds::zero();
     }
 
     template <class TrySend>
     void wait_to_send(TrySend try_to, milliseconds timeout, const char *call)
     {
         const deadline until(timeout);
-        wsc::status status = try_to();
-        while (status == wsc::status::queue_full && !close_ && inbox_size_ < inbox_limit) {
-            if (!pump(until)) {
-                throw timeout_error(std::string(call) + ": the timeout is over");
-            }
+        wsc::status status = wsc::status::ok;
+        const auto is_decided = [&] {
             status = try_to();
+            return status != wsc::status::queue_full || close_ || inbox_size_ >= inbox_limit;
+        };
+        if (!pump_until(is_decided, until)) {
+            throw timeout_error(std::string(call) + ": the timeout is over");
         }
         if (failure_ && status != wsc::status::ok) {
             throw_ended(call);

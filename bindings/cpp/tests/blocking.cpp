@@ -56,6 +56,15 @@ std::chrono::milliseconds time_of(const std::function<void()> &call)
     return std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
 }
 
+/// To a server that does not read any more.
+void send_for_ever(wsc::client &ws, std::chrono::milliseconds timeout)
+{
+    const std::string chunk(1 << 20, 'x');
+    for (;;) {
+        ws.send(chunk, timeout);
+    }
+}
+
 } // namespace
 
 TEST(blocking_echo)
@@ -230,4 +239,50 @@ TEST(blocking_send_waits_for_room)
     wsc::client stuck(deaf.url());
     stuck.set_send_queue_limit(1);
     CHECK_THROWS(stuck.connect(moment), wsc::status::timeout);
+}
+
+TEST(blocking_timeouts_while_events_come)
+{
+    wsc::client ws(url());
+    ws.set_send_queue_limit(64 << 10);
+    ws.set_close_timeout(wsc::forever);
+    ws.connect(limit);
+    ws.send("flood me with pings");
+    CHECK_THROWS(ws.receive(moment), wsc::status::timeout);
+    CHECK_THROWS(send_for_ever(ws, moment), wsc::status::timeout);
+    CHECK_THROWS(ws.connect(), wsc::status::state);
+    CHECK_THROWS(ws.close(1000, "", moment), wsc::status::timeout);
+}
+
+TEST(blocking_send_keeps_no_more_than_its_limit)
+{
+    wsc::client ws(url());
+    ws.set_send_queue_limit(64 << 10);
+    ws.connect(limit);
+    ws.send("flood me with empty messages");
+    CHECK_THROWS(send_for_ever(ws, limit), wsc::status::queue_full);
+    CHECK(ws.receive(limit)->data.empty());
+}
+
+TEST(blocking_close_keeps_no_more_than_its_limit)
+{
+    enum : std::size_t { kept_at_most = 24 << 20 }; // what the library has read is with it
+    wsc::client ws(url());
+    ws.set_close_timeout(1s);
+    ws.connect(limit);
+    ws.send("flood me and close");
+    const wsc::close_result result = ws.close();
+    CHECK(result.status == wsc::status::timeout && !result.clean);
+    std::size_t kept = 0;
+    const auto receive_all = [&] {
+        while (const auto message = ws.receive()) {
+            kept += message->data.size();
+        }
+    };
+    CHECK_THROWS(receive_all(), wsc::status::timeout);
+    CHECK(kept < kept_at_most);
+
+    ws.connect(limit); // which is not held back
+    ws.send("hello");
+    CHECK(ws.receive(limit)->data == "hello");
 }
