@@ -131,7 +131,7 @@ tests! {
     blocking_echo blocking_close_and_connect_again blocking_timeouts
     blocking_connect_fails_by_its_deadlines blocking_connect_is_refused
     blocking_receive_fails blocking_send_waits_for_room
-    blocking_timeouts_while_events_come
+    blocking_connect_again_unnoticed blocking_timeouts_while_events_come
     blocking_send_keeps_no_more_than_its_limit blocking_close_keeps_no_more_than_its_limit
     // thread.cpp
     callbacks_on_the_thread handlers_change_while_they_run destroyed_while_it_runs

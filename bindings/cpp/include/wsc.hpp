@@ -1942,7 +1942,7 @@ public:
     {
         const deadline until(timeout);
         if (was_started_ && !close_) {
-            pump(deadline(milliseconds::zero())); // it may have ended unnoticed
+            notice_end();
         }
         detail::check(wsc_conn_connect(conn_), "connect");
         was_started_ = true;
@@ -2103,6 +2103,19 @@ private:
             }
         }
         return true;
+    }
+
+    /// Looks, without waiting, whether the connection has ended unnoticed: its CLOSE comes
+    /// after all that was received. What has not ended may go on for ever, so there are
+    /// limits to the looking.
+    void notice_end()
+    {
+        std::size_t seen = 0;
+        do {
+            pump(deadline(milliseconds::zero()));
+            seen += batch_.size();
+        } while (!close_ && !batch_.empty() && seen < inbox_limit / message_cost
+                 && inbox_size_ < inbox_limit);
     }
 
     /// Waits for events and files them. Returns false if the time is over, whatever

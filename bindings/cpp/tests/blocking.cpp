@@ -241,6 +241,26 @@ TEST(blocking_send_waits_for_room)
     CHECK_THROWS(stuck.connect(moment), wsc::status::timeout);
 }
 
+TEST(blocking_connect_again_unnoticed)
+{
+    wsc::client ws(url());
+    ws.connect(limit);
+    for (int sent = 0; sent < 100; sent += 1) { // more than one look at the events shows
+        ws.send("hello");
+    }
+    ws.send(R"({"subscribe":"prices"})"); // and the line is dead
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (ws.report(wsc::report_number::status) == 0) { // while nobody looks
+        CHECK(std::chrono::steady_clock::now() < deadline);
+        std::this_thread::yield();
+    }
+    CHECK(ws.is_open());
+    ws.connect(limit);
+    CHECK_THROWS(ws.connect(limit), wsc::status::state);
+    ws.send("hello");
+    CHECK(ws.receive(limit)->data == "hello"); // of the new one
+}
+
 TEST(blocking_timeouts_while_events_come)
 {
     wsc::client ws(url());
