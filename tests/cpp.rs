@@ -120,6 +120,7 @@ tests! {
     move_while_open handlers_are_any_callable a_handler_replaces_itself
     free_inside_handlers free_inside_handlers_on_the_thread
     destroy_the_loop_inside_a_handler handlers_die_with_their_connection
+    a_forked_child_runs_no_more_handlers
     // exceptions.cpp
     exceptions_reach_the_caller_of_dispatch exceptions_reach_the_caller_of_run
     no_exception_is_lost on_exception_takes_them
@@ -133,6 +134,7 @@ tests! {
     blocking_receive_fails blocking_send_waits_for_room
     blocking_connect_again_unnoticed blocking_timeouts_while_events_come
     blocking_send_keeps_no_more_than_its_limit blocking_close_keeps_no_more_than_its_limit
+    blocking_calls_in_a_forked_child
     // thread.cpp
     callbacks_on_the_thread handlers_change_while_they_run destroyed_while_it_runs
     wake_and_stop

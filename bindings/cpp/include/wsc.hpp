@@ -1962,12 +1962,14 @@ public:
     }
 
     /// The next message; nothing once the connection was closed and all messages were
-    /// received. Throws `connection_error` if it ended otherwise.
+    /// received. Throws `connection_error` if it ended otherwise. In a forked child it
+    /// throws `status::forked`: what waits is the parent's.
     std::optional<owned_message> receive(milliseconds timeout = forever)
     {
         if (!was_started_) {
             detail::check(WSC_ERR_STATE, "receive");
         }
+        require_own_process("receive");
         const deadline until(timeout);
         if (!pump_until([&] { return !inbox_.empty() || close_; }, until)) {
             throw timeout_error("receive: the timeout is over");
@@ -2092,6 +2094,13 @@ private:
     /// What a message counts apart from its data, as in the library's own queue: more
     /// than its object and the block of its data take, or empty ones would be free.
     enum : std::size_t { inbox_limit = 16 << 20, message_cost = 128 };
+
+    /// Throws in a forked child, whose copy of the messages is not for it.
+    void require_own_process(const char *call) const
+    {
+        std::uint64_t received = 0;
+        detail::check(wsc_conn_counter(conn_, WSC_COUNTER_MESSAGES_RECEIVED, &received), call);
+    }
 
     /// Pumps until it is done, which is asked before and after; tells whether it is.
     template <class IsDone>

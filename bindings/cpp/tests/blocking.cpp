@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -305,4 +306,25 @@ TEST(blocking_close_keeps_no_more_than_its_limit)
     ws.connect(limit); // which is not held back
     ws.send("hello");
     CHECK(ws.receive(limit)->data == "hello");
+}
+
+TEST(blocking_calls_in_a_forked_child)
+{
+    wsc::client ws(url());
+    ws.connect(limit);
+    ws.send("one");
+    ws.send("two");
+    ws.close();
+    CHECK(ws.receive()->data == "one"); // and the other one is there
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(60); // the parent's is not inherited
+        CHECK_THROWS(ws.receive(), wsc::status::forked);
+        CHECK_THROWS(ws.connect(), wsc::status::forked);
+        _exit(0);
+    }
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK(ws.receive()->data == "two");
 }

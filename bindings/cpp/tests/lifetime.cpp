@@ -1,6 +1,9 @@
 // Moving and destroying, at every moment.
 #include "check.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 static_assert(!std::is_copy_constructible_v<wsc::connection>);
 static_assert(!std::is_copy_constructible_v<wsc::loop>);
 static_assert(!std::is_copy_constructible_v<wsc::client>);
@@ -228,4 +231,37 @@ TEST(handlers_die_with_their_connection)
     CHECK(token.use_count() == 2);
     late.reset();
     CHECK(token.use_count() == 1);
+}
+
+TEST(a_forked_child_runs_no_more_handlers)
+{
+    wsc::loop loop;
+    wsc::connection ws(loop, url());
+    pid_t child = -1;
+    int messages = 0;
+    ws.on_handshake([&] {
+        for (int sent = 0; sent < 20; sent += 1) {
+            ws.send("hello");
+        }
+        ws.send("close me");
+    });
+    ws.on_message([&] {
+        CHECK(child != 0 && "the rest is the parent's");
+        messages += 1;
+        if (child == -1) {
+            child = fork();
+        }
+    });
+    ws.connect();
+    const wsc::status result = status_of([&] { loop.run(); });
+    if (child == 0) {
+        CHECK(result == wsc::status::forked);
+        CHECK_THROWS(loop.run(), wsc::status::forked);
+        CHECK_THROWS(ws.send("late"), wsc::status::forked);
+        _exit(0);
+    }
+    CHECK(result == wsc::status::ok && messages == 20);
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
