@@ -134,7 +134,7 @@ tests! {
     blocking_receive_fails blocking_send_waits_for_room
     blocking_connect_again_unnoticed blocking_timeouts_while_events_come
     blocking_send_keeps_no_more_than_its_limit blocking_close_keeps_no_more_than_its_limit
-    blocking_calls_in_a_forked_child
+    blocking_close_after_the_peer blocking_calls_in_a_forked_child
     // thread.cpp
     callbacks_on_the_thread handlers_change_while_they_run destroyed_while_it_runs
     wake_and_stop

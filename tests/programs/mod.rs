@@ -6,7 +6,7 @@
 
 use std::env;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -56,6 +56,14 @@ fn echo(stream: TcpStream) {
             // What examples/subscriber.c sends: one price, and the line is dead.
             Message::Text(text) if *text == r#"{"subscribe":"prices"}"# => {
                 let _sent = peer.send("price 1".into());
+                return;
+            }
+            Message::Text(text) if *text == "close me and stay" => {
+                let _sent = peer.close(Some(CloseFrame {
+                    code: CloseCode::Normal,
+                    reason: "".into(),
+                }));
+                let _read = io::copy(peer.get_mut(), &mut io::sink());
                 return;
             }
             Message::Text(text) if *text == "flood me with pings" => {

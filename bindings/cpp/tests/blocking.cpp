@@ -308,6 +308,23 @@ TEST(blocking_close_keeps_no_more_than_its_limit)
     CHECK(ws.receive(limit)->data == "hello");
 }
 
+TEST(blocking_close_after_the_peer)
+{
+    wsc::client ws(url());
+    ws.set_close_timeout(1s);
+    CHECK_THROWS(ws.close(), wsc::status::state);
+    ws.connect(limit);
+    ws.send("close me and stay");
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (status_of([&] { ws.ping(); }) != wsc::status::state) { // while nobody looks
+        CHECK(std::chrono::steady_clock::now() < deadline);
+        std::this_thread::yield();
+    }
+    CHECK(ws.is_open());
+    const wsc::close_result result = ws.close(3000, "mine");
+    CHECK(result.code == 1000 && result.by_peer);
+}
+
 TEST(blocking_calls_in_a_forked_child)
 {
     wsc::client ws(url());
