@@ -267,11 +267,12 @@ func (c *Conn) fill(ctx context.Context, what awaited) error {
 	c.slab = nil
 	c.lent = c.into
 	err := c.awaitReceived(ctx, what)
-	c.takeBack()
+	c.lent = nil
 	used := c.batch
 	used.empty()
 	c.batch, c.next = inbox{}, 0
 	if err != nil {
+		c.takeBack()
 		return err
 	}
 	n := c.available(what)
@@ -461,11 +462,15 @@ func (c *Conn) roomForFirst(n int) ([]byte, bool) {
 	return c.room(nil, n), false
 }
 
-// takeBack ends the use of the memory that was lent: the rest of a message that did not
-// come in time is for another call. The lock is held.
+// takeBack ends the use of the memory that was lent by a call that has failed: a message that
+// has begun in it is for another call, though its end may have come meanwhile. The lock is
+// held.
 func (c *Conn) takeBack() {
-	c.lent = nil
-	if m := c.incoming(); m != nil && m.lent {
+	if len(c.queue.messages) == 0 {
+		return
+	}
+	// Only the first one can have it: see roomForFirst.
+	if m := &c.queue.messages[0]; m.lent {
 		m.data, m.lent = append([]byte(nil), m.data...), false
 	}
 }

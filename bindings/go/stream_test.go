@@ -240,6 +240,76 @@ func TestReadIntoGivesMemoryBack(t *testing.T) {
 	}
 }
 
+// A lateContext is done as soon as a call begins to wait for it, but not before something
+// else has happened.
+type lateContext struct {
+	context.Context
+	before func()
+	done   chan struct{}
+}
+
+func (ctx *lateContext) Done() <-chan struct{} {
+	if ctx.before != nil {
+		before := ctx.before
+		ctx.before = nil
+		before()
+		close(ctx.done)
+	}
+	return ctx.done
+}
+
+func (ctx *lateContext) Err() error {
+	select {
+	case <-ctx.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// The same where the message comes in time, but the call sees first that its context is
+// done: either may be what it returns.
+func TestReadIntoGivesMemoryBackOfWholeMessage(t *testing.T) {
+	pieces := [][]byte{frame(false, opText, []byte("one ")), frame(true, opContinuation, []byte("two"))}
+	c := dial(t, serveOpen(t, func(p *peer) error {
+		for n := 0; ; n++ {
+			op, payload, err := p.receive()
+			if err != nil || op != opPing {
+				return ignoreEnd(err)
+			}
+			if _, err := p.Write(pieces[n%2]); err != nil {
+				return ignoreEnd(err)
+			}
+			// Who has the pong has the piece.
+			if err := p.send(opPong, payload); err != nil {
+				return ignoreEnd(err)
+			}
+		}
+	}), &wsc.DialOptions{PingInterval: -1})
+	buf := make([]byte, 100)
+	for expired, round := 0, 0; expired < 3; round++ {
+		if round == 100 {
+			t.Fatalf("%d calls of %d have expired", expired, round)
+		}
+		ctx := &lateContext{Context: context.Background(), done: make(chan struct{}), before: func() {
+			for range pieces {
+				if err := c.Ping(testContext(t)); err != nil {
+					t.Error(err)
+				}
+			}
+		}}
+		_, data, err := c.ReadInto(ctx, buf)
+		if errors.Is(err, context.DeadlineExceeded) {
+			expired++
+			copy(buf, "mine mine mine")
+			_, data, err = c.Read(testContext(t))
+		}
+		if err != nil || string(data) != "one two" {
+			t.Fatalf("got %q %v", data, err)
+		}
+	}
+}
+
 // A context that is done in the middle of a message loses nothing of it for Read, and
 // leaves the connection usable for Reader.
 func TestContextEndsWithinMessage(t *testing.T) {
