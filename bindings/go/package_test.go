@@ -55,6 +55,16 @@ func TestHeaderIsCurrent(t *testing.T) {
 	}
 }
 
+// A module's archive holds nothing from above its directory.
+func TestLicences(t *testing.T) {
+	for _, file := range []string{"LICENSE", "LICENSE-APACHE", "LICENSE-MIT"} {
+		want := inRepository(t, file)
+		if got, err := os.ReadFile(file); err != nil || string(got) != string(want) {
+			t.Errorf("bindings/go/%s is not that of the repository: %v", file, err)
+		}
+	}
+}
+
 func TestVersion(t *testing.T) {
 	if !regexp.MustCompile(`^\d+\.\d+\.\d+`).MatchString(wsc.Version()) {
 		t.Errorf("version %q", wsc.Version())
