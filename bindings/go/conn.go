@@ -74,10 +74,10 @@ type Conn struct {
 	wake     chan struct{} // has room for one
 	head     []byte        // the response head, from the handshake to the end of Dial
 	opened   bool
-	failure  error // told by an error event; the close event follows
-	err      error // why calls fail
-	over     bool  // done is closed
-	result   error // of Close
+	failure  *Error // told by an error event; the close event follows
+	err      error  // why calls fail
+	over     bool   // done is closed
+	result   error  // of Close
 	report   *Report
 	drained  chan struct{} // closed when the send queue is empty again; nil if nobody waits
 	writer   *messageWriter
@@ -328,27 +328,27 @@ func (c *Conn) handlePong(event *C.wsc_event_t) {
 }
 
 func (c *Conn) handleClose(event *C.wsc_event_t) {
-	report := c.readReport()
+	report := c.Report() // CloseNow may free the handle meanwhile
 	c.mu.Lock()
 	c.report = report
-	reason := c.failure
+	failure := c.failure
 	c.mu.Unlock()
-	if e, ok := reason.(*Error); ok {
-		e.Report = report
+	if failure == nil && Status(event.status) != statusOK {
+		failure = errorOf(event)
 	}
-	result := reason
-	switch {
-	case reason != nil:
-	case Status(event.status) != statusOK:
-		reason = errorOf(event)
-		result = reason
-	default:
-		reason = &CloseError{Code: CloseCode(event.code), Reason: string(dataOf(event))}
-		if event.clean == 0 {
-			result = reason
-		}
+	if failure != nil {
+		// A copy: calls may have returned the one without the report.
+		whole := *failure
+		whole.Report = report
+		c.end(&whole, &whole)
+		return
 	}
-	c.end(reason, result)
+	reason := &CloseError{Code: CloseCode(event.code), Reason: string(dataOf(event))}
+	if event.clean == 0 {
+		c.end(reason, reason)
+	} else {
+		c.end(reason, nil)
+	}
 }
 
 // end marks the connection as over, for a reason that calls will return unless there
@@ -372,7 +372,7 @@ func (c *Conn) end(reason, result error) {
 }
 
 // errorOf is what an error or close event says.
-func errorOf(event *C.wsc_event_t) error {
+func errorOf(event *C.wsc_event_t) *Error {
 	e := &Error{Status: Status(event.status), Phase: Phase(event.phase)}
 	if event._type == C.WSC_EVENT_ERROR {
 		e.Text = string(dataOf(event))

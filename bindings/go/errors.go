@@ -61,7 +61,8 @@ type Error struct {
 	HTTPStatus int
 	// Text says what happened, for people.
 	Text string
-	// Report is on the connection that failed; nil if the error is of a call.
+	// Report is on the connection that failed. It is nil if the error is of a call, or was
+	// returned while the connection was still about to end; what Read returns has it.
 	Report *Report
 }
 

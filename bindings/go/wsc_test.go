@@ -654,6 +654,38 @@ func TestPeerBreaksTheProtocol(t *testing.T) {
 	}
 }
 
+// The report is whole when the connection has ended. An error that was returned before that
+// stays as it is: who has it may be looking at it.
+func TestErrorsOfAConnectionThatIsEnding(t *testing.T) {
+	open, end := context.WithCancel(testContext(t))
+	defer end()
+	c := dial(t, serveOpen(t, func(p *peer) error {
+		if _, err := p.Write(frame(true, 3, nil)); err != nil {
+			return err
+		}
+		<-open.Done()
+		return nil
+	}), &wsc.DialOptions{CloseTimeout: patience})
+	ctx := testContext(t)
+	err := c.Write(ctx, wsc.Text, nil)
+	for !errors.Is(err, wsc.StatusProtocol) && ctx.Err() == nil {
+		runtime.Gosched()
+		err = c.Write(ctx, wsc.Text, nil)
+	}
+	early := wantStatus(t, err, wsc.StatusProtocol, wsc.PhaseOpen)
+	if early.Report != nil {
+		t.Errorf("the connection has not ended, but its report is %+v", early.Report)
+	}
+	end()
+	_, _, err = c.Read(ctx)
+	if e := wantStatus(t, err, wsc.StatusProtocol, wsc.PhaseOpen); e.Report == nil || e.Report.Status != wsc.StatusProtocol {
+		t.Errorf("the report is %+v", e.Report)
+	}
+	if early.Report != nil {
+		t.Error("the error that Write returned has changed")
+	}
+}
+
 // A limit of DialOptions is raised, lowered and taken away while the connection is open.
 func TestReadLimit(t *testing.T) {
 	c := dial(t, serveOpen(t, (*peer).echo), &wsc.DialOptions{ReadLimit: 1000})
