@@ -61,7 +61,8 @@
 //
 //   - [*CloseError]: the peer closed the connection; it has the code and reason.
 //   - [*Error]: the connection or the call failed; it has a [Status], which errors.Is
-//     finds, too, the [Phase] that the connection had reached, and a [Report].
+//     finds, too, the [Phase] that the connection had reached, and a [Report]. It is a
+//     net.Error, as context.DeadlineExceeded is, for who asks for timeouts of any kind.
 //   - [ErrClosed]: this side called Close or CloseNow.
 //   - context.Canceled, context.DeadlineExceeded: the call's own context.
 //

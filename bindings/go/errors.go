@@ -66,6 +66,8 @@ type Error struct {
 	Report *Report
 }
 
+var _ net.Error = (*Error)(nil)
+
 func (e *Error) Error() string {
 	text := e.Text
 	if text == "" {
@@ -77,8 +79,15 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s (%s)", text, e.Phase)
 }
 
-// Timeout reports whether a deadline of the library passed, as in net.Error.
+// Timeout reports whether a deadline of the library passed. It makes an Error a net.Error,
+// as context.DeadlineExceeded is.
 func (e *Error) Timeout() bool { return e.Status == StatusTimeout }
+
+// Temporary is Timeout; net.Error asks for it.
+//
+// Deprecated: As in net.Error, what is temporary is not well-defined. Whether another attempt
+// can help is what [Report].Retry tells.
+func (e *Error) Temporary() bool { return e.Timeout() }
 
 // Is makes errors.Is find the status, and the errors of the standard library that some
 // statuses stand for.

@@ -310,6 +310,10 @@ func TestDialNobody(t *testing.T) {
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("%v is not ECONNREFUSED", err)
 	}
+	var network net.Error
+	if !errors.As(err, &network) || network.Timeout() {
+		t.Errorf("%v is no net.Error, or one of a timeout", err)
+	}
 }
 
 func TestDialStalls(t *testing.T) {
@@ -322,6 +326,10 @@ func TestDialStalls(t *testing.T) {
 		e := wantStatus(t, err, wsc.StatusTimeout, wsc.PhaseUpgrade)
 		if !e.Timeout() || !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%v is no timeout", err)
+		}
+		var network net.Error
+		if !errors.As(err, &network) || !network.Timeout() {
+			t.Errorf("%v is no net.Error of a timeout", err)
 		}
 		if e.Report.Upgrade < 10*time.Millisecond {
 			t.Errorf("report: %+v", e.Report)
