@@ -42,7 +42,7 @@ C_WARNINGS := -std=c99 -Wall -Wextra -Wpedantic -Werror
 
 # Without the Rust library, beside which cargo leaves link-time optimisation out.
 all: setup-build ## build the library in target/release
-	$(CARGO) rustc --locked --release --lib --crate-type cdylib,staticlib
+	scripts/remap-paths $(CARGO) rustc --locked --release --lib --crate-type cdylib,staticlib
 
 setup-build setup-php setup-go setup-python setup-test setup-abi setup-deb setup-interop setup-bench \
 setup-nightly setup-sanitize setup-miri setup-coverage:
@@ -126,7 +126,7 @@ test-lint: setup-build setup-test
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	shellcheck --severity=warning .ci/run scripts/setup scripts/test scripts/test-install \
 		scripts/test-cinstall scripts/test-packages scripts/test-deb scripts/test-abi \
-		scripts/check-install scripts/abi-check scripts/deb \
+		scripts/check-install scripts/check-paths scripts/remap-paths scripts/abi-check scripts/deb \
 		scripts/test-demo scripts/with-echo-server scripts/interop \
 		scripts/fuzz scripts/fuzz-coverage scripts/sanitize scripts/miri scripts/valgrind scripts/soak \
 		bindings/cpp/tests/package/run
