@@ -9,8 +9,8 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -130,12 +130,19 @@ struct Trial {
     reconnects: bool,
 }
 
-/// A server that goes on or ends whatever comes; it returns the messages of each
-/// connection.
+/// A server that goes on or ends whatever comes.
 struct TolerantServer {
     address: SocketAddr,
     is_over: Arc<AtomicBool>,
-    acceptor: JoinHandle<Vec<JoinHandle<Vec<Vec<u8>>>>>,
+    acceptor: JoinHandle<Vec<JoinHandle<Served>>>,
+}
+
+/// What a connection was to the server.
+#[derive(Debug, Default)]
+struct Served {
+    messages: Vec<Vec<u8>>,
+    /// It has sent a close frame.
+    has_closed: bool,
 }
 
 impl TolerantServer {
@@ -155,9 +162,9 @@ impl TolerantServer {
                 scripts.push(thread::spawn(move || {
                     stream.set_read_timeout(Some(3 * DEADLINE)).unwrap();
                     stream.set_nodelay(true).unwrap();
-                    let mut got = Vec::new();
-                    let _lost = serve(trial, stream, &tls, &mut got);
-                    got
+                    let mut served = Served::default();
+                    let _lost = serve(trial, stream, &tls, &mut served);
+                    served
                 }));
             }
         });
@@ -168,7 +175,7 @@ impl TolerantServer {
         }
     }
 
-    fn finish(self) -> Vec<Vec<Vec<u8>>> {
+    fn finish(self) -> Vec<Served> {
         self.is_over.store(true, Ordering::SeqCst);
         TcpStream::connect(self.address).unwrap();
         let scripts = self.acceptor.join().unwrap().into_iter();
@@ -191,7 +198,7 @@ impl Layer for SslStream<Box<dyn Layer>> {
 }
 
 /// `None` where the connection is lost or what comes makes no sense.
-fn serve(trial: Trial, socket: TcpStream, tls: &SslAcceptor, got: &mut Vec<Vec<u8>>) -> Option<()> {
+fn serve(trial: Trial, socket: TcpStream, tls: &SslAcceptor, served: &mut Served) -> Option<()> {
     let mut below = socket.try_clone().ok()?;
     let mut stream: Box<dyn Layer> = Box::new(socket);
     if trial.way == Way::TlsConnectTls {
@@ -201,7 +208,7 @@ fn serve(trial: Trial, socket: TcpStream, tls: &SslAcceptor, got: &mut Vec<Vec<u
     if trial.way.is_secure() {
         stream = Box::new(tls.accept(stream).ok()?);
     }
-    converse(trial, &mut stream, got)?;
+    converse(trial, &mut stream, served)?;
     stream.end();
     below.shutdown(Shutdown::Write).ok()?;
     while below.read(&mut [0; 4096]).ok()? > 0 {}
@@ -242,7 +249,7 @@ fn act_as_proxy(way: Way, mut stream: Box<dyn Layer>) -> Option<Box<dyn Layer>> 
     Some(stream)
 }
 
-fn converse(trial: Trial, stream: &mut (impl Read + Write), got: &mut Vec<Vec<u8>>) -> Option<()> {
+fn converse(trial: Trial, stream: &mut (impl Read + Write), served: &mut Served) -> Option<()> {
     let request = String::from_utf8(read_head(stream)?).ok()?;
     let mut deflate = trial.way.deflates().then(|| Deflate::new(15, 15));
     support::field(&request, "Sec-WebSocket-Key")?;
@@ -260,7 +267,8 @@ fn converse(trial: Trial, stream: &mut (impl Read + Write), got: &mut Vec<Vec<u8
         };
         stream.write_all(&frame.bytes()).ok()?;
     }
-    let mut input = Vec::new();
+    let (mut input, mut pings) = (Vec::new(), 0);
+    let got = &mut served.messages;
     loop {
         let Some(frame) = Frame::try_take(&mut input).ok()? else {
             let mut buffer = [0; 16 << 10];
@@ -269,12 +277,21 @@ fn converse(trial: Trial, stream: &mut (impl Read + Write), got: &mut Vec<Vec<u8
             continue;
         };
         match frame.opcode {
-            op::PING => stream
-                .write_all(&Frame::pong(&frame.payload).bytes())
-                .ok()?,
+            op::PING => {
+                // To a client that takes all for the rest of a message, the length of which was
+                // changed, each pong is a sign of life.
+                pings += 1;
+                if pings == MAX_PINGS {
+                    return None;
+                }
+                stream
+                    .write_all(&Frame::pong(&frame.payload).bytes())
+                    .ok()?;
+            }
             op::CLOSE if trial.server_closes && frame.payload == CLOSE => return Some(()),
             op::CLOSE => {
                 let answer = Frame::new(op::CLOSE, &frame.payload);
+                served.has_closed = true;
                 return stream.write_all(&answer.bytes()).ok();
             }
             op::BINARY if frame.rsv == 0 => got.push(frame.payload),
@@ -282,12 +299,16 @@ fn converse(trial: Trial, stream: &mut (impl Read + Write), got: &mut Vec<Vec<u8
             _ => return None,
         }
         if trial.server_closes && got.last().is_some_and(|last| last == BYE) {
+            served.has_closed = true;
             stream
                 .write_all(&Frame::new(op::CLOSE, CLOSE).bytes())
                 .ok()?;
         }
     }
 }
+
+/// After how many pings, of one conversation, the server has lost patience.
+const MAX_PINGS: u32 = 8;
 
 /// The code with which the server closes: 3000.
 const CLOSE: &[u8] = &[0x0b, 0xb8];
@@ -326,7 +347,8 @@ fn attempt(trial: Trial, authority: &Identity) -> Passage {
     let still_kept = client.buffered_amount() > 0;
     drop(client);
     let passage = proxy.finish();
-    let got = server.finish();
+    let served = server.finish();
+    let got: Vec<&[Vec<u8>]> = served.iter().map(|it| &it.messages[..]).collect();
     let alters = |direction| {
         injection.fault.alters() && !way.is_secure() && injection.direction == direction
     };
@@ -343,7 +365,7 @@ fn attempt(trial: Trial, authority: &Identity) -> Passage {
     }
     // A changed byte may have made several messages of one.
     let unaltered = got.iter().skip(usize::from(alters(Direction::ToServer)));
-    let arrived: usize = unaltered.map(Vec::len).sum();
+    let arrived: usize = unaltered.map(|got| got.len()).sum();
     assert!(
         arrived as u64 <= sent_whole,
         "{about}: more arrived than was sent: {outcomes:?}"
@@ -365,7 +387,17 @@ fn attempt(trial: Trial, authority: &Identity) -> Passage {
                 told.starts_with(&outcome.received),
                 "{about}: the client got others"
             );
+            // What is lost is never called a closing in order.
+            assert_eq!(outcome.is_clean, outcome.status == Status::Ok, "{about}");
+            if outcome.is_clean {
+                assert!(served[number].has_closed, "{about}: {outcome:.200?}");
+                assert_eq!(outcome.received.len(), told.len(), "{about}");
+            }
         }
+    }
+    let has_sent_all = outcomes[0].accepted == sent.len() as u64;
+    if outcomes[0].is_clean && has_sent_all && !injection.fault.alters() {
+        assert_eq!(got[0], sent, "{about}: the server did not get all");
     }
     if injection.fault.is_harmless() {
         // A server that goes away is come back to.
@@ -392,7 +424,8 @@ fn attempt(trial: Trial, authority: &Identity) -> Passage {
         let is_refused = last.accepted < sent.len() as u64;
         assert!(
             has_all || trial.server_closes || (is_refused && trial.drive != Drive::Poll),
-            "{about}"
+            "{about}: {outcomes:.200?}, {:?}",
+            got.iter().map(|got| got.len()).collect::<Vec<_>>()
         );
     }
     passage
@@ -585,21 +618,33 @@ fn offsets(total: u64, tries: u64, random: &mut Random) -> Vec<u64> {
     (0..tries).map(|_| offset()).collect()
 }
 
-/// Tries each in one of several threads: most of them wait for a deadline. Returns how
-/// many faults came to happen.
-fn try_all(trials: &[Trial], authority: &Identity) -> usize {
-    let (next, struck) = (AtomicUsize::new(0), AtomicUsize::new(0));
+/// Says in which trial a panic came that cannot say it.
+struct ToldOnPanic<'a>(&'a Trial);
+
+impl Drop for ToldOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("in {:?}", self.0);
+        }
+    }
+}
+
+/// Tries each in one of several threads: most of them wait for a deadline. Notes the faults
+/// that came to happen.
+fn try_all(trials: &[Trial], authority: &Identity, struck: &Mutex<Vec<Fault>>) {
+    let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..24 {
             scope.spawn(|| {
                 while let Some(trial) = trials.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let passage = attempt(*trial, authority);
-                    struck.fetch_add(passage.struck.into(), Ordering::Relaxed);
+                    let _told = ToldOnPanic(trial);
+                    if attempt(*trial, authority).struck {
+                        struck.lock().unwrap().push(trial.injection.fault);
+                    }
                 }
             });
         }
     });
-    struck.into_inner()
 }
 
 #[test]
@@ -652,16 +697,18 @@ fn any_fault_at_any_byte_ends_well() {
         }
         // The first ones leave what stays for good, such as OpenSSL's tables. What leaks grows
         // with every batch; what is left by chance, in threads' caches, does not.
-        let (mut struck, mut before) = (0, allocated_bytes());
+        let (struck, mut before) = (Mutex::default(), allocated_bytes());
         let mut growth = Vec::new();
         for batch in trials.chunks(trials.len().div_ceil(4)) {
-            struck += try_all(batch, &authority);
+            try_all(batch, &authority, &struck);
             growth.push(allocated_bytes() as i64 - before as i64);
             before = allocated_bytes();
         }
+        let struck = struck.into_inner().unwrap();
         println!(
-            "{} faults injected, {struck} came to happen; bytes more after each quarter: {growth:?}",
-            trials.len()
+            "{} faults injected, {} came to happen; bytes more after each quarter: {growth:?}",
+            trials.len(),
+            struck.len()
         );
         eventually("nothing is left", || {
             open_fds() <= fds && threads() <= count
@@ -672,6 +719,10 @@ fn any_fault_at_any_byte_ends_well() {
             "at least {least} bytes more after each quarter"
         );
         // The length of a handshake varies, and some deadline passes on a busy machine.
-        assert!(struck > trials.len() / 2, "{struck}");
+        for fault in Fault::ALL {
+            let tried = trials.iter().filter(|trial| trial.injection.fault == fault);
+            let struck = struck.iter().filter(|struck| **struck == fault).count();
+            assert!(struck > tried.count() / 2, "{fault:?}: {struck}");
+        }
     });
 }

@@ -107,10 +107,10 @@ impl FaultProxy {
                     return pumps;
                 }
                 let injection = Some(injection).filter(|_| pumps.is_empty());
-                pumps.push(thread::spawn(move || {
-                    let server = TcpStream::connect(server).unwrap();
-                    Pump::new(client, server, injection).run()
-                }));
+                // Here, as the server must meet the connections in the order in which they came.
+                let server = TcpStream::connect(server).unwrap();
+                let pump = Pump::new(client, server, injection);
+                pumps.push(thread::spawn(move || pump.run()));
             }
         });
         FaultProxy {

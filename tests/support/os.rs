@@ -221,7 +221,8 @@ fn run_alone(name: &str, mut command: Command) {
     let stdout = text(&output.stdout);
     assert!(
         output.status.success(),
-        "{stdout}\n{}",
+        "{}: {stdout}\n{}",
+        output.status,
         text(&output.stderr)
     );
     assert!(
