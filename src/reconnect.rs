@@ -112,7 +112,7 @@ pub fn hint_for_code(code: u16) -> Retry {
         // The server goes, or asks for another attempt (RFC 6455 §7.4.1 and its registry).
         1001 | 1006 | 1011 | 1012 | 1014 => Retry::Now,
         1013 => Retry::Later,
-        1002..=1010 => Retry::Never,
+        1002..=1004 | 1007..=1010 => Retry::Never,
         _ => Retry::Later,
     }
 }
@@ -218,6 +218,20 @@ mod tests {
             };
             assert!(later.iter().all(|code| hint(code) == Retry::Later));
             assert!(never.iter().all(|code| hint(code) == Retry::Never));
+        }
+    }
+
+    #[test]
+    fn a_close_code_tells_whether_another_attempt_can_help() {
+        for (retry, codes) in [
+            (Retry::Now, &[1001, 1006, 1011, 1012, 1014][..]),
+            // 1005 stands for none: to leave it out says no more than 1000.
+            (Retry::Later, &[1000, 1005, 1013, 3000, 4999]),
+            (Retry::Never, &[1002, 1003, 1007, 1008, 1009, 1010]),
+        ] {
+            for code in codes {
+                assert_eq!(hint_for_code(*code), retry, "{code}");
+            }
         }
     }
 
