@@ -173,15 +173,17 @@ impl Deflater {
         let mut out = Vec::new();
         out.try_reserve_exact(payload.len() / 2 + ROOM)?;
         loop {
+            // One call takes less than 4 GiB.
             let before = context.total_in();
             context
                 .compress_vec(payload, &mut out, FlushCompress::Sync)
                 .expect("a sync flush fails only after the end of a stream, and ends none");
             payload = &payload[(context.total_in() - before) as usize..];
-            if out.len() < out.capacity() {
+            if out.len() == out.capacity() {
+                out.try_reserve(out.len().max(ROOM))?;
+            } else if payload.is_empty() {
                 return Ok(out);
             }
-            out.try_reserve(out.len().max(ROOM))?;
         }
     }
 

@@ -17,9 +17,10 @@ use support::{
     Client, DEADLINE, Drive, Frame, Host, Peer, Random, Server, allocated_bytes, alone, eventually,
     op, open_fds, raise_fd_limit, resident_bytes, threads,
 };
-use wsc::config::DEFAULT_DEFLATE_MAX_RATIO;
+use wsc::config::{DEFAULT_DEFLATE_MAX_RATIO, Deflate};
 use wsc::error::Status;
 use wsc::event::{Bytes, EventKind, EventType, MessageType, Part};
+use wsc::parts::{Agreement, Deflater};
 
 /// The short form, or the long one where it is asked for.
 fn scaled<T>(short: T, long: T) -> T {
@@ -627,6 +628,33 @@ fn a_huge_message_is_sent_whole_and_in_parts() {
             assert!(before.left() < 4 << 20, "{} bytes are left", before.left());
         }
     });
+}
+
+/// Of one call's input zlib takes less than 4 GiB.
+#[test]
+fn a_message_beyond_what_zlib_takes_at_once_is_compressed_whole() {
+    let size = scaled(32_usize << 20, (4 << 30) + 1000);
+    let agreement = Agreement {
+        client_no_context_takeover: false,
+        server_no_context_takeover: false,
+        client_window_bits: 15,
+        server_window_bits: 15,
+    };
+    let data = Deflater::new(&Deflate::default(), &agreement).deflate(&vec![0; size], true);
+    let mut inflate = flate2::Decompress::new(false);
+    let mut out = Vec::with_capacity(1 << 20);
+    for mut input in [&data.unwrap()[..], &[0, 0, 0xff, 0xff]] {
+        while !input.is_empty() || out.len() == out.capacity() {
+            out.clear();
+            let before = inflate.total_in();
+            let flush = flate2::FlushDecompress::Sync;
+            inflate.decompress_vec(input, &mut out, flush).unwrap();
+            input = &input[(inflate.total_in() - before) as usize..];
+            assert!(out.iter().all(|byte| *byte == 0));
+        }
+    }
+    assert_eq!(inflate.total_out(), size as u64);
+    println!("{size} bytes compressed whole");
 }
 
 fn until_sent(client: &Client) {
