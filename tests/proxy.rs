@@ -59,6 +59,49 @@ fn http_connect_leads_to_the_server() {
 }
 
 #[test]
+fn interim_answers_of_a_proxy_come_before_the_real_one() {
+    bounded(|| {
+        let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nX: y\r\n\r\n";
+        for (answer, code) in [(AGREED, 0), ("HTTP/1.1 407 Log in\r\n\r\n", 407)] {
+            for pieces in [1, 2, 7] {
+                let server = Server::listen();
+                let client = client("ws://nowhere.example/", &proxy_url("http", &server));
+                client.connect().unwrap();
+                let script = server.serve(move |mut peer| {
+                    peer.read_request();
+                    let answers = [interim, answer].concat();
+                    for piece in answers.as_bytes().chunks(answers.len().div_ceil(pieces)) {
+                        peer.write(piece);
+                    }
+                    if code == 0 {
+                        peer.accept();
+                    }
+                    peer.until_gone();
+                });
+                if code == 0 {
+                    client.expect(EventType::Connect);
+                    client.expect(EventType::Handshake);
+                    client.abort().unwrap();
+                } else {
+                    assert_eq!(client.failure().http_status, code);
+                }
+                script.finish();
+            }
+        }
+        let server = Server::listen();
+        let client = client("ws://nowhere.example/", &proxy_url("http", &server));
+        client.connect().unwrap();
+        let script = server.serve(move |mut peer| {
+            peer.read_request();
+            peer.try_write(interim.repeat(1000));
+            peer.until_gone();
+        });
+        assert_eq!(client.failure().status, Status::HeaderTooBig);
+        script.finish();
+    });
+}
+
+#[test]
 fn a_refusing_proxy_gets_no_request_and_is_quoted() {
     bounded(|| {
         for (answer, status, code, words) in [

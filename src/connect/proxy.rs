@@ -21,7 +21,7 @@ pub struct Dialogue {
 }
 
 enum State {
-    Http(HeadWatch),
+    Http(HttpAnswer),
     SocksMethod { proxy: Proxy, request: Vec<u8> },
     SocksPassword { request: Vec<u8> },
     SocksRequest,
@@ -40,7 +40,7 @@ impl Dialogue {
         let (state, output) = match proxy.proxy_type {
             ProxyType::Http => {
                 let request = connect_request(proxy, headers, url);
-                (State::Http(HeadWatch::default()), request)
+                (State::Http(HttpAnswer::default()), request)
             }
             ProxyType::Socks5 => {
                 let methods: &[u8] = match proxy.credentials {
@@ -80,7 +80,7 @@ impl Dialogue {
                 return Err(garbage(what));
             }
             let size = match &mut self.state {
-                State::Http(watch) => http_answer(&self.received, watch)?,
+                State::Http(answer) => answer.take(&mut self.received)?,
                 State::SocksMethod { .. } | State::SocksPassword { .. } => 2,
                 State::SocksRequest => socks_reply_size(&self.received)?,
             };
@@ -199,36 +199,64 @@ fn connect_request(proxy: &Proxy, headers: &[Header], url: &Url) -> Vec<u8> {
     request
 }
 
-/// The size of an agreeing answer's head, 0 while it is not complete.
-fn http_answer(received: &[u8], watch: &mut HeadWatch) -> Result<usize, Failure> {
-    if !watch.is_due(received) && received.len() <= MAX_HEAD {
-        return Ok(0);
-    }
-    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
-    let mut response = httparse::Response::new(&mut fields);
-    let size = match response.parse(received) {
-        Ok(httparse::Status::Complete(size)) if size <= MAX_HEAD => size,
-        Ok(httparse::Status::Partial) if received.len() <= MAX_HEAD => return Ok(0),
-        Ok(_) | Err(httparse::Error::TooManyHeaders) => {
-            let text =
-                format!("the proxy's answer exceeds {MAX_HEAD} bytes or {MAX_FIELDS} fields");
-            return Err(Failure::new(Status::HeaderTooBig, text));
+/// The answer to an HTTP CONNECT, which arrives in pieces.
+#[derive(Default)]
+struct HttpAnswer {
+    watch: HeadWatch,
+    /// Bytes of the interim answers before it.
+    interim: usize,
+}
+
+impl HttpAnswer {
+    /// The size of an agreeing answer's head, 0 while it is not complete. Takes interim
+    /// answers, which come before the real one (RFC 9110 §15.2), off `received`.
+    fn take(&mut self, received: &mut Vec<u8>) -> Result<usize, Failure> {
+        loop {
+            let fits = self.interim + received.len() <= MAX_HEAD;
+            if !self.watch.is_due(received) && fits {
+                return Ok(0);
+            }
+            let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+            let mut response = httparse::Response::new(&mut fields);
+            let size = match response.parse(received) {
+                Ok(httparse::Status::Complete(size)) if self.interim + size <= MAX_HEAD => size,
+                Ok(httparse::Status::Partial) if fits => return Ok(0),
+                Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(too_big()),
+                Err(error) => return Err(garbage(&format!("it is not HTTP ({error})"))),
+            };
+            match response.code.unwrap_or(0) {
+                200..=299 => return Ok(size),
+                100..=199 => {
+                    received.drain(..size);
+                    self.interim += size;
+                    self.watch = HeadWatch::default();
+                }
+                code => return Err(http_refusal(code, received)),
+            }
         }
-        Err(error) => return Err(garbage(&format!("it is not HTTP ({error})"))),
-    };
-    let code = response.code.unwrap_or(0);
+    }
+}
+
+fn too_big() -> Failure {
+    let text = format!("the proxy's answer exceeds {MAX_HEAD} bytes or {MAX_FIELDS} fields");
+    Failure::new(Status::HeaderTooBig, text)
+}
+
+fn http_refusal(code: u16, head: &[u8]) -> Failure {
     let status = match code {
-        200..=299 => return Ok(size),
         407 => Status::ProxyAuth,
         _ => Status::Proxy,
     };
-    let line = http::status_line(received).unwrap_or_default();
+    let line = http::status_line(head).unwrap_or_default();
     let line = line
         .splitn(2, |byte| *byte == b' ')
         .nth(1)
         .unwrap_or_default();
-    let text = format!("the proxy answered {}", printable(line));
-    Err(refused(status, code, text))
+    refused(
+        status,
+        code,
+        format!("the proxy answered {}", printable(line)),
+    )
 }
 
 /// CONNECT to the server, whose name the proxy resolves.
