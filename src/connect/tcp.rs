@@ -68,7 +68,11 @@ impl Connect {
                     self.started.push((socket, address));
                     self.next_start = Some(now + HEAD_START);
                 }
-                Err(error) => self.failed(&address, error, report),
+                // What no packet was sent for hides nothing that the network has said.
+                Err(error) => {
+                    let failure = failed(&address, error, report);
+                    self.failure.get_or_insert(failure);
+                }
             }
         }
     }
@@ -87,7 +91,7 @@ impl Connect {
                 Ok(_) => self.started.push((socket, address)),
                 Err(error) => {
                     let _ = registry.deregister(&mut socket);
-                    self.failed(&address, error, report);
+                    self.failure = Some(failed(&address, error, report));
                 }
             }
         }
@@ -121,16 +125,16 @@ impl Connect {
             report.tried(&text(address), "no answer");
         }
     }
+}
 
-    fn failed(&mut self, address: &SockAddr, error: io::Error, report: &mut Report) {
-        let failure = Failure::from(error);
-        let address = text(address);
-        let words = format!("connect to {address}: {}", failure.text);
-        report.tried(&address, &failure.text);
-        self.failure = Some(Failure {
-            text: words,
-            ..failure
-        });
+/// Notes an address that failed.
+fn failed(address: &SockAddr, error: io::Error, report: &mut Report) -> Failure {
+    let failure = Failure::from(error);
+    let address = text(address);
+    report.tried(&address, &failure.text);
+    Failure {
+        text: format!("connect to {address}: {}", failure.text),
+        ..failure
     }
 }
 
@@ -242,6 +246,37 @@ mod tests {
             order,
             ["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"]
         );
+    }
+
+    #[test]
+    fn what_the_network_said_is_told_and_not_what_could_not_begin() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let refusing = closed.local_addr().unwrap();
+        drop(closed);
+        // To connect from an IPv4 address to an IPv6 one cannot begin.
+        let impossible: SocketAddr = "[::1]:1".parse().unwrap();
+        let options = SocketOptions {
+            local_address: Some("127.0.0.1:0".parse().unwrap()),
+            ..SocketOptions::default()
+        };
+        let options = Arc::new(options);
+        for addresses in [[refusing, impossible], [impossible, refusing]] {
+            let addresses = addresses.map(SockAddr::from).to_vec();
+            let mut connect = Connect::new(addresses, Arc::clone(&options));
+            let mut poll = mio::Poll::new().unwrap();
+            let mut events = mio::Events::with_capacity(4);
+            let mut report = Report::new(1);
+            let failure = loop {
+                let now = Instant::now();
+                match connect.advance(poll.registry(), Token(1), now, &mut report) {
+                    Ok(None) => poll.poll(&mut events, Some(HEAD_START)).unwrap(),
+                    Ok(Some(_)) => panic!("it connects"),
+                    Err(failure) => break failure,
+                }
+            };
+            assert_eq!(failure.status, Status::Refused, "{}", failure.text);
+            assert!(failure.text.contains(&refusing.to_string()));
+        }
     }
 
     /// Listens, and its accept queue is full: the kernel drops every further SYN.
