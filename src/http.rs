@@ -45,9 +45,12 @@ impl HeadWatch {
 
 /// The status line, without its line end.
 pub fn status_line(head: &[u8]) -> Option<&[u8]> {
+    // Empty lines may come before it (RFC 9112 §2.2).
+    let start = head.iter().position(|byte| !b"\r\n".contains(byte))?;
+    let head = &head[start..];
     let end = head.iter().position(|byte| *byte == b'\n')?;
-    let line = &head[..end];
-    Some(line.strip_suffix(b"\r").unwrap_or(line))
+    let line = head[..end].strip_suffix(b"\r").unwrap_or(&head[..end]);
+    line.starts_with(b"HTTP/").then_some(line)
 }
 
 /// The `index`-th header field of the head: name and value.
@@ -145,5 +148,14 @@ mod tests {
         assert_eq!(header_at(HEAD, 1), Some((&b"X"[..], &b""[..])));
         assert_eq!(header_at(HEAD, 3), None);
         assert_eq!(header(b"garbage", "x", 0), None);
+    }
+
+    #[test]
+    fn only_a_response_head_has_a_status_line() {
+        let after_empty_lines = b"\r\n\nHTTP/1.0 200\nX: y\n\n";
+        assert_eq!(status_line(after_empty_lines), Some(&b"HTTP/1.0 200"[..]));
+        for other in [&b""[..], b"\r\n", b"garbage\n", b"HTTP/1.1 101 OK"] {
+            assert_eq!(status_line(other), None, "{other:?}");
+        }
     }
 }
