@@ -181,6 +181,11 @@ impl Config {
     /// Adds a request header, after those of the same name.
     pub fn add_header(&mut self, name: &str, value: &[u8]) -> Result<(), Status> {
         let header = Header::new(name, value)?;
+        let names_host = |header: &Header| header.is("Host");
+        // A request has one (RFC 9112 §3.2).
+        if names_host(&header) && self.headers.iter().any(names_host) {
+            return Err(Status::HeaderName);
+        }
         self.headers.push(header);
         Ok(())
     }

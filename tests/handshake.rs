@@ -83,12 +83,16 @@ fn headers_origin_and_subprotocols_are_sent_as_set() {
             .unwrap();
         client.add_header("X-Many", b"1").unwrap();
         client.add_header("X-Many", b"2").unwrap();
+        client.add_header("Host", b"example.org").unwrap();
+        let second = client.add_header("host", b"example.com");
+        assert_eq!(second, Err(Status::HeaderName));
         client.set_header("X-Latin", b"caf\xc3\xa9").unwrap();
         client.set_origin("https://example.org").unwrap();
         client.set_subprotocols("chat.v2, chat.v1").unwrap();
         let request = request_of(&client, &server);
         assert_eq!(fields(&request, "Cookie"), ["PHPSID=82u98fj; token=2hf9a"]);
         assert_eq!(fields(&request, "X-Many"), ["1", "2"]);
+        assert_eq!(fields(&request, "Host"), ["example.org"]);
         assert_eq!(fields(&request, "X-Latin"), ["caf\u{e9}"]);
         assert_eq!(fields(&request, "Origin"), ["https://example.org"]);
         assert_eq!(

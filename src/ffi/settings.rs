@@ -119,7 +119,8 @@ pub unsafe extern "C" fn wsc_conn_set_header(
 /// @retval WSC_OK                Done.
 /// @retval WSC_ERR_NULL          `conn`, `name` or `value` is NULL.
 /// @retval WSC_ERR_UTF8          `name` is not UTF-8.
-/// @retval WSC_ERR_HEADER_NAME   `name` is no token, or one of the library's own.
+/// @retval WSC_ERR_HEADER_NAME   `name` is no token, one of the library's own, or a
+///                               second Host.
 /// @retval WSC_ERR_HEADER_VALUE  `value` contains a control character.
 /// @retval WSC_ERR_STATE         The loop was freed.
 /// @retval WSC_ERR_FORKED        The connection was made before a fork, in the parent.
