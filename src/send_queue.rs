@@ -76,6 +76,8 @@ pub struct SendQueue {
     /// Up to here bytes were offered to a sink that wants them offered again.
     offered: u64,
     control: VecDeque<ControlFrame>,
+    /// Bytes of them that were not written.
+    control_bytes: usize,
     control_offered: bool,
     dropped_messages: u64,
     has_close: bool,
@@ -157,20 +159,16 @@ impl SendQueue {
             Control::Pong => self.control.iter_mut().filter(is_pong).nth(MAX_PONGS),
             Control::Ping => None,
         };
+        self.control_bytes += frame.bytes.len();
         match surplus {
-            Some(last) => *last = frame,
+            Some(last) => self.control_bytes -= std::mem::replace(last, frame).bytes.len(),
             None => self.control.push_back(frame),
         }
     }
 
     /// Bytes that were queued and not yet taken by the kernel.
     pub fn len(&self) -> usize {
-        let control: usize = self
-            .control
-            .iter()
-            .map(|frame| frame.bytes.len() - frame.written)
-            .sum();
-        (self.appended - self.written) as usize + control
+        (self.appended - self.written) as usize + self.control_bytes
     }
 
     pub fn is_empty(&self) -> bool {
@@ -214,6 +212,8 @@ impl SendQueue {
             .front()
             .is_some_and(|frame| self.control_offered || frame.written > 0);
         self.control.truncate(usize::from(started));
+        let left = self.control.front();
+        self.control_bytes = left.map_or(0, |frame| frame.bytes.len() - frame.written);
         dropped_close
     }
 
@@ -250,6 +250,7 @@ impl SendQueue {
         self.control_offered = would_block(&result) && sink.repeats_refused_write();
         let taken = result?;
         frame.written += taken;
+        self.control_bytes -= taken;
         if frame.written == frame.bytes.len() {
             match frame.kind {
                 Control::Ping => written.pings += 1,
