@@ -504,8 +504,8 @@ impl Session {
     }
 
     /// Does what is due, and tells whether the attempt is over. `held` says
-    /// that the application has stopped the reading, `delivered` that it has seen
-    /// everything there was.
+    /// that the application has stopped the reading, as a violation does that waits to be
+    /// told; `delivered`, that it has seen everything there was.
     pub fn advance(
         &mut self,
         now: Instant,
@@ -525,6 +525,7 @@ impl Session {
             self.flush(counters);
             self.fail(violation.failure, emit);
         }
+        let held = held || self.violation.is_some();
         self.answer_peer_close(now);
         self.beat(now, held, config);
         self.flush(counters);
@@ -566,6 +567,7 @@ impl Session {
 
     /// When `advance` must be called again.
     pub fn next_deadline(&self, held: bool, config: &Config) -> Option<Instant> {
+        let held = held || self.violation.is_some();
         let ping = self.heartbeat.next_ping.filter(|_| self.is_open());
         let pong = self.silent_until(config).filter(|_| !held);
         let idle = self.idle_until(config).filter(|_| !held);

@@ -186,6 +186,24 @@ fn the_pong_deadline_waits_while_reading_is_paused() {
 }
 
 #[test]
+fn a_violation_that_a_busy_host_has_not_heard_of_is_no_silence() {
+    bounded(|| {
+        const TIMEOUT: Duration = Duration::from_millis(100);
+        let server = Server::listen();
+        let client = Client::new(Drive::Dispatch, &server.url());
+        client.set_ping_interval(Some(TIMEOUT)).unwrap();
+        client.set_pong_timeout(Some(TIMEOUT)).unwrap();
+        client.set_idle_timeout(Some(TIMEOUT * 2)).unwrap();
+        client.on(EventType::Message, |_, _| thread::sleep(TIMEOUT * 10));
+        let mut peer = client.open(&server);
+        let violation = Frame::text("with a reserved bit").rsv(4);
+        peer.send_all(&[Frame::text("first"), violation]);
+        client.expect(EventType::Message);
+        assert_eq!(client.failure().status, Status::Protocol);
+    });
+}
+
+#[test]
 fn a_flood_of_pings_is_answered_with_few_pongs_and_little_memory() {
     alone(
         "a_flood_of_pings_is_answered_with_few_pongs_and_little_memory",
