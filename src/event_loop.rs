@@ -897,6 +897,11 @@ impl Loop {
         !self.ready.is_empty()
     }
 
+    /// How many connections wait to be looked at.
+    pub(crate) fn commands(&self) -> usize {
+        self.commands.len()
+    }
+
     pub(crate) fn next_command(&self) -> Option<Arc<Connection>> {
         self.commands.pop()
     }

@@ -157,8 +157,12 @@ impl Reactor {
             now = Instant::now();
         }
         let _working = sys::enter_work();
-        while let Some(connection) = event_loop.next_command() {
-            self.drive(event_loop, &connection, Ready::default(), now);
+        // What comes meanwhile is for the next turn: threads that go on giving commands must
+        // not keep this one from all else.
+        for _ in 0..event_loop.commands() {
+            if let Some(connection) = event_loop.next_command() {
+                self.drive(event_loop, &connection, Ready::default(), now);
+            }
         }
         let readiness = std::mem::take(&mut self.readiness);
         for (token, ready) in &readiness {

@@ -422,6 +422,52 @@ fn assert_calls_meet_turns(
 }
 
 #[test]
+fn threads_that_always_call_do_not_keep_a_loop_from_the_rest() {
+    bounded(|| {
+        let host = Host::new(Drive::Thread);
+        let server = Server::listen();
+        let connections: Vec<_> = (0..5).map(|_| host.connection(&server.url())).collect();
+        let peers = connections.iter().map(|connection| {
+            connection.connect().unwrap();
+            host.expect(EventType::Connect);
+            let mut peer = server.accept();
+            peer.accept();
+            host.expect(EventType::Handshake);
+            peer
+        });
+        let mut peers: Vec<_> = peers.collect();
+        let (talker, callers) = connections.split_first().unwrap();
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for caller in callers {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        caller.set_pong_timeout(Some(DEADLINE)).unwrap();
+                        caller.set_ping_interval(Some(DEADLINE)).unwrap();
+                    }
+                });
+            }
+            // However this ends, the callers must.
+            let _ends = Raise(&is_over);
+            for _ in 0..20 {
+                peers[0].send(&Frame::text("in between"));
+                assert_eq!(host.expect(EventType::Message).conn_id, talker.id());
+            }
+        });
+        connections.iter().for_each(|connection| connection.free());
+    });
+}
+
+/// Raises the flag when it is dropped.
+struct Raise<'a>(&'a AtomicBool);
+
+impl Drop for Raise<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
 fn a_burst_that_meets_a_turn_is_not_left_behind() {
     const BURST: usize = 8;
     bounded(|| {
