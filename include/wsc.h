@@ -1539,7 +1539,8 @@ wsc_status_t wsc_conn_set_header(wsc_conn_t *conn, const char *name, const char 
  * @retval WSC_OK                Done.
  * @retval WSC_ERR_NULL          `conn`, `name` or `value` is NULL.
  * @retval WSC_ERR_UTF8          `name` is not UTF-8.
- * @retval WSC_ERR_HEADER_NAME   `name` is no token, or one of the library's own.
+ * @retval WSC_ERR_HEADER_NAME   `name` is no token, one of the library's own, or a
+ *                               second Host.
  * @retval WSC_ERR_HEADER_VALUE  `value` contains a control character.
  * @retval WSC_ERR_STATE         The loop was freed.
  * @retval WSC_ERR_FORKED        The connection was made before a fork, in the parent.
@@ -1890,7 +1891,7 @@ wsc_status_t wsc_conn_set_max_header_size(wsc_conn_t *conn, size_t size);
  *
  * Takes effect at once. The limit is soft: below it one message of any size is taken.
  * At it, BUFFER_FULL is told once and sends return WSC_ERR_QUEUE_FULL; BUFFER_DRAIN
- * follows when the queue is empty.
+ * follows when the queue is empty. Pings and pongs count, the automatic ones too.
  *
  * @param conn   Borrowed. Not NULL.
  * @param limit  Bytes. Default 1048576.
@@ -3009,7 +3010,7 @@ wsc_status_t wsc_conn_set_reconnect_after_fatal(wsc_conn_t *conn, bool on);
  * lost all the same, and CLOSE does not know. The parts of a message are kept together,
  * and it may be continued. CLOSE counts those that are lost as `unsent`, and those that
  * have expired in the next one. A message that is kept takes its memory twice until it
- * has left.
+ * has left, and counts uncompressed against `wsc_conn_set_send_queue_limit`.
  *
  * Where that reconnect is taken back, by `wsc_conn_cancel_reconnect`, `wsc_conn_close` or
  * `wsc_conn_abort`, what was kept waits for the next attempt all the same, whose CLOSE

@@ -2,13 +2,15 @@
 
 mod support;
 
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
 use support::*;
 use wsc::connection::Counter;
 use wsc::error::Status;
-use wsc::event::EventType;
+use wsc::event::{EventType, MessageType, Part};
+use wsc::reconnect::QueuePolicy;
 
 /// The receive limits are soft by one read.
 const READ: usize = 128 << 10;
@@ -69,6 +71,88 @@ fn a_full_send_queue_refuses_tells_and_drains() {
             assert_eq!(peer.text(), "goes again");
             client.assert_quiet();
         }
+    });
+}
+
+#[test]
+fn whatever_fills_the_send_queue_is_told() {
+    bounded(|| {
+        for drive in Drive::ALL {
+            let server = Server::listen();
+            server.shrink_receive_buffer();
+            let client = Client::new(drive, &server.url());
+            client.set_ping_interval(None).unwrap();
+            let peer = Mutex::new(client.open(&server));
+            // More than the kernel takes, which it does not all at once.
+            let fill = || {
+                client.send_binary(&[b'x'; 8 << 20]).unwrap();
+                let mut before = 0;
+                while before != client.buffered_amount() {
+                    before = client.buffered_amount();
+                    client.host.turn(Duration::from_millis(20));
+                    client.flush().unwrap();
+                }
+                assert!(before > 0);
+            };
+            let drain = |client: &Client| {
+                client.expect(EventType::BufferFull);
+                thread::scope(|scope| {
+                    scope.spawn(|| while peer.lock().unwrap().frame().payload != *b"the end" {});
+                    client.expect(EventType::BufferDrain);
+                    client.send_text(b"the end").unwrap();
+                    client.flush().unwrap();
+                });
+            };
+            fill();
+            client.set_send_queue_limit(1).unwrap();
+            assert_eq!(client.send_text(b""), Err(Status::QueueFull));
+            drain(&client);
+
+            client.set_send_queue_limit(usize::MAX).unwrap();
+            fill();
+            client
+                .set_send_queue_limit(client.buffered_amount() + 1000)
+                .unwrap();
+            while client.ping(b"a ping that fills the queue").is_ok() {}
+            drain(&client);
+
+            client.set_send_queue_limit(usize::MAX).unwrap();
+            fill();
+            client
+                .set_send_queue_limit(client.buffered_amount() + 100)
+                .unwrap();
+            peer.lock().unwrap().send(&Frame::ping(vec![b'p'; 125]));
+            client.expect(EventType::Ping);
+            assert_eq!(client.send_text(b""), Err(Status::QueueFull));
+            drain(&client);
+        }
+    });
+}
+
+#[test]
+fn what_is_kept_for_a_reconnect_counts_uncompressed() {
+    bounded(|| {
+        let server = Server::listen();
+        server.shrink_receive_buffer();
+        let client = Client::new(Drive::Poll, &server.url());
+        client.set_deflate(true).unwrap();
+        client
+            .set_reconnect(|policy| {
+                policy.enabled = true;
+                policy.queue = QueuePolicy::Keep;
+                Ok(())
+            })
+            .unwrap();
+        let _peer = client.open_with(&server, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+        while client.buffered_amount() == 0 {
+            client
+                .send_message(MessageType::Binary, Part::Whole, false, &[b'x'; 1 << 18])
+                .unwrap();
+        }
+        let taken = (0..100).take_while(|_| client.send_binary(&[0; 1 << 20]).is_ok());
+        assert!(taken.count() <= 2);
+        assert!(client.counter(Counter::MemoryBytes) < 8 << 20);
+        client.expect(EventType::BufferFull);
     });
 }
 

@@ -93,9 +93,7 @@ impl Connection {
         if payload.len() > inner.config.max_message_size {
             return Err(Status::TooBig);
         }
-        if inner.buffered() >= inner.config.send_queue_limit {
-            return Err(Status::QueueFull);
-        }
+        inner.require_room(self)?;
         let is_over = inner.is_over();
         let Inner {
             attempt, counters, ..
@@ -138,9 +136,7 @@ impl Connection {
             return Err(Status::TooBig);
         }
         let mut inner = self.enter()?;
-        if inner.buffered() >= inner.config.send_queue_limit {
-            return Err(Status::QueueFull);
-        }
+        inner.require_room(self)?;
         let Attempt::Open(session) = &mut inner.attempt else {
             return Err(Status::State);
         };
@@ -149,6 +145,7 @@ impl Connection {
         }
         push(session, payload);
         inner.sent(self);
+        inner.note_full(self);
         // The deadline for the answer begins with the ping.
         inner.queue_drive(self);
         Ok(())
@@ -189,8 +186,25 @@ impl Inner {
         self.pending_bytes + queued
     }
 
-    fn note_full(&mut self, connection: &Connection) {
-        if !self.full && self.buffered() >= self.config.send_queue_limit {
+    /// Whether the limit is reached, by what waits or by what is kept for another attempt,
+    /// which is not compressed.
+    fn has_no_room(&self) -> bool {
+        let kept = self.pending_bytes + self.unsent.bytes();
+        self.buffered().max(kept) >= self.config.send_queue_limit
+    }
+
+    /// Refuses where there is no room. Who is refused hears when there is some again, whatever
+    /// it was that took it.
+    fn require_room(&mut self, connection: &Connection) -> Result<(), Status> {
+        self.note_full(connection);
+        match self.has_no_room() {
+            true => Err(Status::QueueFull),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn note_full(&mut self, connection: &Connection) {
+        if !self.full && self.has_no_room() {
             self.full = true;
             self.inbox.push(EventKind::BufferFull);
             self.queue_drive(connection);

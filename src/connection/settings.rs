@@ -216,7 +216,9 @@ impl Connection {
 
     /// Takes effect at once.
     pub fn set_send_queue_limit(&self, size: usize) -> Result<(), Status> {
-        self.set_size(size, |config| &mut config.send_queue_limit)
+        self.set_size(size, |config| &mut config.send_queue_limit)?;
+        self.enter()?.note_full(self);
+        Ok(())
     }
 
     /// Takes effect at once.

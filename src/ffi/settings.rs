@@ -590,7 +590,7 @@ pub unsafe extern "C" fn wsc_conn_set_max_header_size(
 ///
 /// Takes effect at once. The limit is soft: below it one message of any size is taken.
 /// At it, BUFFER_FULL is told once and sends return WSC_ERR_QUEUE_FULL; BUFFER_DRAIN
-/// follows when the queue is empty.
+/// follows when the queue is empty. Pings and pongs count, the automatic ones too.
 ///
 /// @param conn   Borrowed. Not NULL.
 /// @param limit  Bytes. Default 1048576.
