@@ -125,6 +125,8 @@ impl Connection {
                 inner.flush();
                 inner.queue_drive(self);
             }
+            // It is closing already.
+            Attempt::Open(_) => {}
             // It ended by itself, or there was only a reconnect to cancel.
             _ if over => {}
             _ => return Err(Status::State),
