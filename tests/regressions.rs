@@ -283,6 +283,22 @@ fn empty_messages_are_limited() {
     assert!(n < 100_000, "{n} accepted");
 }
 
+// connections on a loop that never had a turn
+#[test]
+fn a_connection_that_never_connected_leaves_nothing() {
+    for callbacks in [Callbacks::OnDispatch, Callbacks::OnThread] {
+        let event_loop = Loop::new(callbacks).unwrap();
+        let connection = Connection::new(&event_loop, "ws://127.0.0.1:9/").unwrap();
+        connection.set_ping_interval(None).unwrap();
+        connection.pause_recv().unwrap();
+        connection.free();
+        let left = Arc::downgrade(&connection);
+        drop(connection);
+        assert_eq!(left.strong_count(), 0);
+        event_loop.free();
+    }
+}
+
 // descriptors in a forked child
 #[test]
 fn child_free_closes_all() {

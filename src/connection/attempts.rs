@@ -175,7 +175,9 @@ impl Connection {
         }
         inner.step(self, turn, ready);
         inner.settle(self);
-        inner.next()
+        let next = inner.next();
+        inner.driven = !next.idle;
+        next
     }
 
     /// A panic in `drive` is a bug; this connection ends, the process lives.
@@ -186,6 +188,7 @@ impl Connection {
                 End::failed(Failure::new(Status::Panic, Status::Panic.text()), phase)
             });
         }
+        inner.driven = false;
         Next {
             idle: true,
             ..Next::default()
@@ -225,6 +228,7 @@ impl Inner {
             };
             connection.set_state(State::Waiting);
         }
+        self.driven = true;
         self.queue_drive(connection);
         self.settle(connection);
         Ok(())
@@ -639,9 +643,11 @@ impl Inner {
         }
     }
 
-    /// Has the loop look at the connection in its next turn.
+    /// Has the loop look at the connection in its next turn. Not where it would find nothing:
+    /// a loop on which nothing connects has no turns, and would keep what is freed.
     pub(super) fn queue_drive(&mut self, connection: &Connection) {
-        if std::mem::replace(&mut self.drive_queued, true) {
+        let concerns_loop = self.driven || self.inbox.has_next();
+        if !concerns_loop || std::mem::replace(&mut self.drive_queued, true) {
             return;
         }
         if let (Some(event_loop), Some(connection)) = (&self.event_loop, connection.me.upgrade()) {

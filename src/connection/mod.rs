@@ -128,6 +128,8 @@ struct Inner {
     dropped_at: u64,
     /// The send queue has reached its limit and was not empty since.
     full: bool,
+    /// There is an attempt or a reconnect that the loop drives.
+    driven: bool,
     /// The loop will look at the connection.
     drive_queued: bool,
     /// The loop will flush the connection.
@@ -179,6 +181,7 @@ impl Connection {
                 counters: Counters::default(),
                 dropped_at: 0,
                 full: false,
+                driven: false,
                 drive_queued: false,
                 flush_queued: false,
                 delivering: false,
