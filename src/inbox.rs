@@ -137,6 +137,14 @@ impl Inbox {
         }
     }
 
+    /// Takes back that a reconnect was announced.
+    pub fn drop_reconnect(&mut self) {
+        let before = self.events.len();
+        self.events
+            .retain(|event| !matches!(event.kind, EventKind::Reconnect));
+        self.own -= before - self.events.len();
+    }
+
     pub fn clear(&mut self) {
         self.events = VecDeque::new();
         self.bytes = 0;

@@ -4,9 +4,12 @@
 mod support;
 
 use std::sync::LazyLock;
+use std::thread;
 use std::time::Duration;
 
-use support::{Client, Deflate, Drive, Host, Peer, Random, Server, bounded, field, op};
+use support::{
+    Client, DEADLINE, Deflate, Drive, Frame, Host, Peer, Random, Server, bounded, field, op,
+};
 use wsc::connection::{Connection, Counter, State};
 use wsc::error::Status;
 use wsc::event::{EventType, MessageType, Part};
@@ -118,6 +121,57 @@ fn the_application_ends_it() {
             client.assert_quiet();
             assert_eq!(client.state(), State::Closed);
             assert!(!server.is_called());
+        }
+    });
+}
+
+#[test]
+fn a_reconnect_that_is_taken_back_is_not_told() {
+    bounded(|| {
+        const DELAY: Duration = Duration::from_millis(20);
+        type TakeBack = fn(&Connection) -> Result<(), Status>;
+        let ways: [(TakeBack, State); 4] = [
+            (Connection::cancel_reconnect, State::Closed),
+            (|lost| lost.close(1000, b""), State::Closed),
+            (Connection::abort, State::Closed),
+            (|lost| lost.reconnect(DELAY * 1000), State::Waiting),
+        ];
+        for (take_back, state) in ways {
+            let host = Host::new(Drive::Poll);
+            host.event_loop.set_standby_grace(None).unwrap();
+            let server = Server::listen();
+            let [lost, other] = [(); 2].map(|()| host.connection(&server.url()));
+            let [peer_of_lost, mut peer] = [&lost, &other].map(|connection| {
+                connection.connect().unwrap();
+                host.expect(EventType::Connect);
+                let mut peer = server.accept();
+                peer.accept();
+                host.expect(EventType::Handshake);
+                peer
+            });
+            lost.set_reconnect(|contract| {
+                contract.enabled = true;
+                contract.set_delays(DELAY, DELAY)
+            })
+            .unwrap();
+            drop(peer_of_lost);
+            host.expect(EventType::Error);
+            host.expect(EventType::Close);
+            host.turn(Duration::ZERO);
+            if host.has_arrived() {
+                continue; // the delay, which is random, was none
+            }
+            assert_eq!(lost.state(), State::Waiting);
+            peer.send(&Frame::text("first"));
+            // The delay is over, and of the next turn the message is told before it.
+            thread::sleep(DELAY * 2);
+            assert_eq!(host.poll(1, DEADLINE), 1);
+            assert_eq!(host.next().conn_id, other.id());
+            take_back(&lost).unwrap();
+            assert_eq!(lost.state(), state);
+            host.assert_quiet();
+            lost.free();
+            other.free();
         }
     });
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use support::*;
@@ -258,6 +259,32 @@ fn reconnect_inside_the_error_callback_still_tells_the_close() {
             assert_eq!(client.expect(EventType::Connect).attempt, 2);
             server.accept().accept();
             client.expect(EventType::Handshake);
+        }
+    });
+}
+
+#[test]
+fn an_attempt_that_was_replaced_is_told_before_the_next_begins() {
+    bounded(|| {
+        for drive in [Drive::Dispatch, Drive::Thread] {
+            let server = Server::listen();
+            let client = Client::new(drive, &server.url());
+            let is_first = AtomicBool::new(true);
+            client.on(EventType::Close, move |connection, _| {
+                if is_first.swap(false, Ordering::SeqCst) {
+                    connection.connect().unwrap();
+                    connection.reconnect(Duration::ZERO).unwrap();
+                }
+            });
+            client.on(EventType::Handshake, |connection, _| {
+                assert_eq!(connection.state(), State::Open);
+            });
+            drop(client.open(&server));
+            assert_eq!(client.end().status, Status::Closed);
+            let end = client.end();
+            assert_eq!((end.status, end.code), (Status::Aborted, 1006));
+            let _peer = client.opened_by(&server);
+            assert_eq!(client.state(), State::Open);
         }
     });
 }

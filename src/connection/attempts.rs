@@ -198,6 +198,10 @@ impl Connection {
     /// The close was delivered: a reconnect that waited for it may be scheduled.
     pub(crate) fn close_delivered(&self) {
         let mut inner = self.lock();
+        // That of a later attempt may wait already: it is told before the next one begins.
+        if inner.inbox.has_close() {
+            return;
+        }
         if let Some(restart) = inner.restart.take() {
             // Without a thread the reconnect cannot happen; nobody can be told.
             let _ = inner.schedule(self, restart);
@@ -218,6 +222,7 @@ impl Inner {
         };
         event_loop.start_thread()?;
         self.restart = None;
+        self.inbox.drop_reconnect();
         let Restart { delay, automatic } = restart;
         if delay.is_zero() && !automatic {
             self.begin(connection);
@@ -252,6 +257,7 @@ impl Inner {
             return false;
         }
         self.restart = None;
+        self.inbox.drop_reconnect();
         if waited {
             self.attempt = Attempt::None;
             self.queue_drive(connection);
