@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::programs::{Directory, Program};
+use support::programs::{Directory, FreePort, Program};
 use support::tls::{Identity, Subject};
 use support::{Client, Drive, Failure, Frame, Peer, Scripts, Server, bounded};
 use wsc::error::{Phase, Status};
@@ -163,7 +163,7 @@ fn refusal_of_proxy(scheme: &str, address: SocketAddr) -> Failure {
 }
 
 /// squid that lets `me` with the password `secret` through, from both its ports.
-fn squid(directory: &Directory, identity: &Identity) -> (Program, SocketAddr) {
+fn squid(directory: &Directory, identity: &Identity) -> (Program, FreePort) {
     let hash = Command::new("openssl")
         .args(["passwd", "-apr1", "secret"])
         .output();
@@ -172,10 +172,10 @@ fn squid(directory: &Directory, identity: &Identity) -> (Program, SocketAddr) {
     let hosts = directory.file("hosts", "127.0.0.1 only-squid-knows.test\n");
     let certificate = directory.file("certificate.pem", identity.pem());
     let key = directory.file("key.pem", identity.key_pem());
-    let secure = Program::free_address();
+    let secure = FreePort::new();
     let program = Program::listening(|address| {
         let settings = format!(
-            "https_port {secure} tls-cert={} tls-key={}\n\
+            "https_port {} tls-cert={} tls-key={}\n\
              http_port {address}\n\
              auth_param basic program /usr/lib/squid/basic_ncsa_auth {}\n\
              acl known proxy_auth REQUIRED\n\
@@ -188,6 +188,7 @@ fn squid(directory: &Directory, identity: &Identity) -> (Program, SocketAddr) {
              access_log none\n\
              cache_log /dev/null\n\
              coredump_dir {}\n",
+            secure.address,
             certificate.display(),
             key.display(),
             passwords.display(),
@@ -231,7 +232,7 @@ fn squid_leads_on_and_asks_for_credentials() {
             peer.send(&Frame::text("through"));
             peer.until_gone();
         });
-        for (scheme, at) in [("http", program.address), ("https", secure)] {
+        for (scheme, at) in [("http", program.address), ("https", secure.address)] {
             hear(&through(scheme, at, &named));
             hear(&through(scheme, at, &secure_server.secure_url()));
         }

@@ -1,29 +1,49 @@
 //! Programs of the system that a test runs as its servers.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
+
 use super::DEADLINE;
+
+/// A port of every local address that the kernel gives to nobody while this lives, since it
+/// is taken. A program that says SO_REUSEADDR, as servers do, may listen on it nevertheless.
+pub struct FreePort {
+    pub address: SocketAddr,
+    _kept: Socket,
+}
+
+impl FreePort {
+    pub fn new() -> FreePort {
+        let socket = Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
+        socket.set_only_v6(false).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+        socket.bind(&any.into()).unwrap();
+        let bound = socket.local_addr().unwrap().as_socket().unwrap();
+        FreePort {
+            address: (Ipv4Addr::LOCALHOST, bound.port()).into(),
+            _kept: socket,
+        }
+    }
+}
 
 /// A program that listens on a port, ended with this.
 pub struct Program {
     pub child: Child,
     pub address: SocketAddr,
     command: Command,
+    _port: FreePort,
 }
 
 impl Program {
-    /// A port that nobody has now.
-    pub fn free_address() -> SocketAddr {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        free.local_addr().unwrap()
-    }
-
     /// Runs what `command` makes for a free port, and waits until it listens.
     pub fn listening(command: impl FnOnce(SocketAddr) -> Command) -> Program {
-        let address = Self::free_address();
+        let port = FreePort::new();
+        let address = port.address;
         let mut command = command(address);
         let child = command
             .stderr(Stdio::null())
@@ -36,6 +56,7 @@ impl Program {
             child,
             address,
             command,
+            _port: port,
         };
         program.until(|| TcpStream::connect(address).is_ok());
         program
