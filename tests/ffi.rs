@@ -1285,10 +1285,9 @@ fn expected(state: wsc_state_t, name: &str) -> Answer {
         (_, WSC_STATE_CLOSING | WSC_STATE_CLOSED) if is_send => Status(WSC_ERR_STATE),
         ("wsc_conn_ping" | "wsc_conn_pong", WSC_STATE_OPEN) => Status(WSC_OK),
         ("wsc_conn_ping" | "wsc_conn_pong", _) => Status(WSC_ERR_STATE),
-        ("wsc_conn_close", WSC_STATE_INITIAL | WSC_STATE_CLOSING | WSC_STATE_CLOSED) => {
+        ("wsc_conn_close" | "wsc_conn_abort", WSC_STATE_INITIAL | WSC_STATE_CLOSED) => {
             Status(WSC_ERR_STATE)
         }
-        ("wsc_conn_abort", WSC_STATE_INITIAL | WSC_STATE_CLOSED) => Status(WSC_ERR_STATE),
         ("wsc_conn_peer_address" | "wsc_conn_local_address", WSC_STATE_INITIAL) => {
             Status(WSC_ERR_NOT_FOUND)
         }

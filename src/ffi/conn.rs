@@ -326,7 +326,8 @@ pub unsafe extern "C" fn wsc_conn_cancel_reconnect(conn: *mut wsc_conn_t) -> wsc
 ///                    code. May be NULL if `reason_len` is 0.
 /// @param reason_len  Length of `reason` in bytes.
 ///
-/// @retval WSC_OK                Closing, or ended already with CLOSE yet to be delivered.
+/// @retval WSC_OK                Closing, perhaps since before the call, or ended already with
+///                               CLOSE yet to be delivered.
 /// @retval WSC_ERR_NULL          `conn` is NULL, or `reason` is NULL and `reason_len`
 ///                               is not 0.
 /// @retval WSC_ERR_CLOSE_CODE    `code` is none of those. Nothing was sent.

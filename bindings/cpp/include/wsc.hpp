@@ -2023,11 +2023,7 @@ public:
     {
         const deadline until(timeout);
         if (!close_) {
-            const wsc_status_t result = wsc_conn_close(conn_, code, reason.data(), reason.size());
-            const bool is_closing = was_started_ && result == WSC_ERR_STATE;
-            if (!is_closing) { // else the peer was first, and CLOSE is on its way
-                detail::check(result, "close");
-            }
+            detail::check(wsc_conn_close(conn_, code, reason.data(), reason.size()), "close");
         }
         const auto is_closed = [&] {
             if (!close_ && inbox_size_ >= inbox_limit) {
