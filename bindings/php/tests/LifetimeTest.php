@@ -229,6 +229,48 @@ final class LifetimeTest extends TestCase
     }
 
     /**
+     * The end of the process destroys objects in the order in which they were made.
+     */
+    public function testADestructorOfTheProgramMayStillUseTheConnection(): void
+    {
+        $server = Server::echo();
+        $script = Script::code('
+            class Feed
+            {
+                public function __construct(public Wsc\Connection $ws)
+                {
+                }
+
+                public function __destruct()
+                {
+                    foreach (["send", "sendBinary", "ping", "connect"] as $call) {
+                        try {
+                            $this->ws->$call("bye");
+                        } catch (Wsc\Exception\StateException $fault) {
+                            echo $fault->getMessage(), "\n";
+                        }
+                    }
+                    $this->ws->pauseRecv();
+                    $this->ws->close();
+                    $this->ws->abort();
+                    Wsc\Loop::stop();
+                    echo $this->ws->getState()->name;
+                }
+            }
+            $ws = new Wsc\Connection($argv[1]);
+            $feed = new Feed($ws);
+            $ws->onMessage = fn () => Wsc\Loop::stop() ?? $feed;
+            $ws->connect();
+            $ws->send("hello");
+            Wsc\Loop::run();
+        ', [$server->url]);
+        $text = 'PHP has destroyed the object, at the end of the process or as garbage';
+
+        self::assertSame("send(): $text\nsendBinary(): $text\nping(): $text\nconnect(): $text\nClosed", $script->output);
+        self::assertSame(0, $script->status);
+    }
+
+    /**
      * @param \Closure(): void $cycle
      */
     private static function assertFlat(\Closure $cycle, int $warmUp, int $cycles): void

@@ -34,6 +34,10 @@ final class Failure
         Status $status,
         string $subject
     ): InvalidArgumentException|StateException|ForkedException|SystemException {
+        if ($status === Status::Null) {
+            // No other pointer that is given to the library can be NULL.
+            return new StateException("$subject: PHP has destroyed the object, at the end of the process or as garbage", $status);
+        }
         $message = $subject . ': ' . $status->text();
         return match (true) {
             $status === Status::Forked => new ForkedException($message, $status),

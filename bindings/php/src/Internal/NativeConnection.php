@@ -31,7 +31,8 @@ final class NativeConnection
 
     public readonly \FFI $ffi;
 
-    public readonly CData $handle;
+    /** Null when it is freed: the end of the process destroys objects that others, destroyed later, still use. */
+    public ?CData $handle;
 
     /**
      * The settings that were told, by subject; of one that is not here the library has its default. Connections
@@ -69,7 +70,14 @@ final class NativeConnection
 
     public function __destruct()
     {
-        $this->ffi->wsc_conn_free($this->handle);
+        $handle = $this->handle;
+        $this->handle = null;
+        $this->ffi->wsc_conn_free($handle);
+    }
+
+    public function isFreed(): bool
+    {
+        return $this->handle === null;
     }
 
     public function state(): State
@@ -240,7 +248,7 @@ final class NativeConnection
      */
     public function limitQueue(int $bytes): void
     {
-        Failure::check($this->ffi->wsc_conn_set_send_queue_limit($this->handle, $bytes), 'maxSendBufferSize');
+        self::checkLenient($this->ffi->wsc_conn_set_send_queue_limit($this->handle, $bytes), 'maxSendBufferSize');
     }
 
     /**
@@ -452,7 +460,7 @@ final class NativeConnection
      */
     private static function checkLenient(int $status, string $subject): void
     {
-        if ($status !== Status::State->value) {
+        if ($status !== Status::State->value && $status !== Status::Null->value) {
             Failure::check($status, $subject);
         }
     }

@@ -18,7 +18,8 @@ use Wsc\Status;
  */
 final class NativeLoop
 {
-    public readonly CData $handle;
+    /** Null when it is freed: see NativeConnection. */
+    public ?CData $handle;
 
     private readonly \FFI $ffi;
 
@@ -59,7 +60,9 @@ final class NativeLoop
         if (\is_resource($this->stream)) {
             \fclose($this->stream);
         }
-        $this->ffi->wsc_loop_free($this->handle);
+        $handle = $this->handle;
+        $this->handle = null;
+        $this->ffi->wsc_loop_free($handle);
     }
 
     /**

@@ -607,7 +607,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         $status = Status::of($number);
         $text = match ($status) {
             Status::QueueFull => 'send buffer full and drop package',
-            Status::State => 'client closed',
+            Status::State, Status::Null => 'client closed',
             Status::Utf8 => 'the text is not UTF-8: binary data needs Ws::BINARY_TYPE_ARRAYBUFFER',
             Status::TooBig => $status->text(),
             default => throw Failure::of($status, 'send()'),
@@ -646,7 +646,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     private function unsent(): int
     {
         $native = $this->wscAttempt->native;
-        return $native === null ? 0 : $this->wscAttempt->accepted - $native->counter(Counter::MessagesSent);
+        return $native === null || $native->isFreed() ? 0 : $this->wscAttempt->accepted - $native->counter(Counter::MessagesSent);
     }
 
     /**
@@ -702,7 +702,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     private function countBytes(): void
     {
         $attempt = $this->wscAttempt;
-        if ($attempt->native !== null) {
+        if ($attempt->native !== null && !$attempt->native->isFreed()) {
             $this->bytesRead = $attempt->earlierBytes[0] + $attempt->native->counter(Counter::BytesReceived);
             $this->bytesWritten = $attempt->earlierBytes[1] + $attempt->native->counter(Counter::BytesSent);
         }

@@ -127,6 +127,38 @@ final class ProcessTest extends TestCase
     }
 
     /**
+     * As with Wsc\Connection: see LifetimeTest. It is closed, as Workerman's own is.
+     *
+     * @dataProvider versions
+     */
+    public function testADestructorOfTheProgramMayStillUseTheConnection(int $version): void
+    {
+        $server = self::waitingServer();
+        $output = self::output($version, <<<'PHP'
+            class Feed
+            {
+                public function __construct(private AsyncTcpConnection $c)
+                {
+                }
+
+                public function __destruct()
+                {
+                    echo var_export($this->c->send('bye'), true), ' ', $this->c->getSendBufferQueueSize(), ' ';
+                    $this->c->close('bye');
+                    $this->c->destroy();
+                    echo $this->c->getStatus(false);
+                }
+            }
+            $connect(function ($c) {
+                $c->onMessage = [new Feed($c)];
+                exit;
+            });
+            PHP, $server->url);
+
+        self::assertSame('false 0 CLOSED', $output);
+    }
+
+    /**
      * As with Wsc\Connection: see FiberTest.
      *
      * @dataProvider versions
