@@ -617,8 +617,7 @@ final class Connection
         $type = $run->type;
         $slots = $run->slots;
         $fields = $run->data;
-        while ($run->next < $run->end) {
-            $at = $run->next++;
+        while (($at = $run->next++) < $run->end) {
             $onMessage = $connection->onMessage;
             if ($onMessage !== null) {
                 $onMessage($connection, \FFI::string($fields[$at] ?? null, $slots[$at]->len), $type, Part::Whole);

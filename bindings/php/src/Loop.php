@@ -27,7 +27,8 @@ final class Loop
 
     /**
      * Runs until no connection is open, opening, or waiting to reconnect, or until `stop` is called.
-     * Handlers of pcntl_signal run between events.
+     * Handlers of pcntl_signal run between events, and asynchronous ones anywhere: they must not call `run` or
+     * `dispatch`.
      *
      * @throws WscException
      * @throws \Throwable what a callback throws

@@ -260,6 +260,56 @@ final class LoopTest extends TestCase
         self::assertTrue($handled);
     }
 
+    /**
+     * PHP runs them in the middle of the loop, too.
+     *
+     * @dataProvider handlers
+     *
+     * @param \Closure(Connection, Connection): void $handler is given the receiving connection and another one
+     */
+    public function testAsynchronousSignalHandlersLoseAndRepeatNothing(\Closure $handler): void
+    {
+        $received = [];
+        $ws = $this->receiver(100_000, $received);
+        $other = $this->connection('ws://127.0.0.1:1');
+        $before = pcntl_async_signals(true);
+        pcntl_signal(SIGUSR1, static fn () => $handler($ws, $other));
+        $test = posix_getpid();
+        $bombardier = pcntl_fork();
+        if ($bombardier === 0) {
+            while (posix_getppid() === $test) {
+                posix_kill($test, SIGUSR1);
+                usleep(100);
+            }
+            posix_kill(posix_getpid(), SIGKILL);
+        }
+        try {
+            $this->dispatchUntil(static function () use (&$received): bool {
+                return count($received) === 100_000;
+            }, 'all messages');
+        } finally {
+            posix_kill($bombardier, SIGKILL);
+            pcntl_waitpid($bombardier, $status);
+            pcntl_signal(SIGUSR1, SIG_DFL);
+            pcntl_async_signals($before);
+        }
+
+        self::assertTrue($received === range(0, 99_999), 'A message is missing, or there twice, or in another place');
+    }
+
+    /**
+     * @return iterable<string, array{\Closure(Connection, Connection): void}>
+     */
+    public static function handlers(): iterable
+    {
+        yield 'stop' => [static fn () => Loop::stop()];
+        yield 'abort of another' => [static fn (Connection $ws, Connection $other) => $other->abort()];
+        yield 'pause' => [static function (Connection $ws): void {
+            $ws->pauseRecv();
+            $ws->resumeRecv();
+        }];
+    }
+
     public function testAHostThatSleepsKeepsItsConnection(): void
     {
         $server = Server::start(static function (Listener $listener): void {

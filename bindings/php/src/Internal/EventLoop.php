@@ -41,7 +41,7 @@ final class EventLoop
      */
     private const LOADED_BEFORE = [
         NativeLoop::class, EventQueue::class, Batch::class, Event::class, EventType::class, Message::class,
-        Run::class, Handlers::class, Failure::class, Duration::class, HttpHead::class, Counter::class, MessageType::class, Part::class, Phase::class,
+        Run::class, SignalPause::class, Handlers::class, Failure::class, Duration::class, HttpHead::class, Counter::class, MessageType::class, Part::class, Phase::class,
         Response::class, State::class, Status::class,
     ];
 
@@ -102,7 +102,7 @@ final class EventLoop
      */
     public function run(): void
     {
-        $this->stopped = false;
+        $this->stopped = $this->queue->interrupted = false;
         $signals = \function_exists('pcntl_signal_dispatch');
         while (!$this->stopped && $this->queue->isActive()) {
             $this->step($signals ? self::SIGNAL_LATENCY_MS : Duration::FOREVER);
@@ -126,6 +126,7 @@ final class EventLoop
      */
     public function dispatch(?float $timeout): bool
     {
+        $this->queue->interrupted = false;
         $milliseconds = $timeout === null ? Duration::FOREVER : Duration::milliseconds($timeout, 'dispatch()');
         // A wait for nothing could have no end. The poll takes place all the same, for it lowers the stream's
         // readiness.
@@ -140,6 +141,7 @@ final class EventLoop
      */
     public function turn(): void
     {
+        $this->queue->interrupted = false;
         if (!$this->step(0) || $this->hasCoroutines) {
             return;
         }
@@ -175,17 +177,17 @@ final class EventLoop
     private function step(int $milliseconds): bool
     {
         $queue = $this->queue;
-        if ($queue->isEmpty()) {
-            $this->native->poll($milliseconds);
-        } else {
-            $this->native->requireOwner();
-        }
-        if ($queue->hasSeveral() && (\Fiber::getCurrent() !== null || $this->hasCoroutines)) {
-            // A callback that suspends leaves here without the `finally`.
-            $this->native->wake();
-        }
         $done = false;
         try {
+            if ($queue->isEmpty()) {
+                $this->receive($milliseconds);
+            } else {
+                $this->native->requireOwner();
+            }
+            if ($queue->hasSeveral() && (\Fiber::getCurrent() !== null || $this->hasCoroutines)) {
+                // A callback that suspends leaves here without the `finally`.
+                $this->native->wake();
+            }
             $done = $queue->deliver();
         } finally {
             if (!$done) {
@@ -193,6 +195,16 @@ final class EventLoop
             }
         }
         return $done;
+    }
+
+    /**
+     * Waits for a batch. It is often a signal that ends the wait, and its handler must not see half of the batch.
+     */
+    private function receive(int $milliseconds): void
+    {
+        $signals = SignalPause::begin();
+        $this->native->poll($milliseconds);
+        $this->queue->endPauses();
     }
 
     private function wakeForTheRest(): void

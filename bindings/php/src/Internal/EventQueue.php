@@ -16,6 +16,11 @@ use Wsc\Part;
  * A callback may throw, suspend its Fiber, or deliver further events itself: the
  * cursors, here, in Batch and in Run, move before it runs and are read anew after it.
  *
+ * A handler of asynchronous signals may run at every call and jump, and discard, hold
+ * or copy what waits. An event is therefore taken first, without either in between, and
+ * looked at then; what is not done so keeps the handlers out. A handler that delivers
+ * events itself is not provided for.
+ *
  * Being registered is what keeps a connection alive when the user has dropped
  * every reference to it.
  *
@@ -35,7 +40,8 @@ final class EventQueue
     /** Whether there may be items, or messages of the run, that wait. */
     private bool $hasRest = false;
 
-    private bool $interrupted = false;
+    /** Whether `interrupt` was called since this was reset. */
+    public bool $interrupted = false;
 
     /** @var array<int, object> connections, by id */
     private array $receivers = [];
@@ -126,52 +132,50 @@ final class EventQueue
      */
     public function deliver(): bool
     {
-        $this->interrupted = false;
-        if ($this->held !== []) {
-            $this->endPauses();
-        }
         $batch = $this->batch;
-        do {
+        while (!$this->interrupted) {
             if ($this->hasRest) {
                 $this->deliverRest();
                 continue;
             }
-            $at = $batch->next;
+            $at = $batch->next++;
             if ($at >= $batch->count) {
-                return true;
+                return !$this->hasRest;
             }
             $slot = $batch->slots[$at];
             $id = $slot->conn_id;
             $receiver = $this->receivers[$id] ?? null;
-            if ($receiver === null) {
-                ++$batch->next;
+            $handlers = $this->handlers[$id] ?? null;
+            if ($receiver === null || $handlers === null) {
                 continue;
             }
             $type = $slot->message_type;
             if ($type === 0) {
-                ++$batch->next;
                 $event = Batch::event($slot);
                 if ($event !== null) {
-                    ($this->handlers[$id]->event)($receiver, $event);
+                    ($handlers->event)($receiver, $event);
                 }
                 continue;
             }
             $type = $type === 1 ? MessageType::Text : MessageType::Binary;
             if ($at + 1 < $batch->count && ($length = $slot->run) > 1) {
-                $batch->next += $length;
-                $run = $this->run = new Run($batch->slots, $batch->data, $at, $at + $length, $id, $type);
-                $this->hasRest = true;
-                ($this->handlers[$id]->run)($receiver, $run);
+                $run = new Run($batch->slots, $batch->data, $at, $at + 1, $id, $type);
+                // Unless a signal handler has had the others copied.
+                if ($batch->next === $at + 1) {
+                    $batch->next = $run->end = $at + $length;
+                    $this->run = $run;
+                    $this->hasRest = true;
+                }
+                ($handlers->run)($receiver, $run);
                 continue;
             }
-            ++$batch->next;
-            ($this->handlers[$id]->message)(
+            ($handlers->message)(
                 $receiver,
                 \FFI::string($batch->data[$at] ?? null, $slot->len),
                 $type,
                 $batch->hasParts ? Part::from($slot->part) : Part::Whole
             );
-        } while (!$this->interrupted);
+        }
         return false;
     }
 
@@ -180,24 +184,24 @@ final class EventQueue
      */
     private function deliverRest(): void
     {
+        $this->hasRest = false;
         if ($this->isRestOver()) {
-            $this->hasRest = false;
             return;
         }
-        $item = $this->items[$this->next] ?? $this->run;
-        $isLast = ++$this->next >= \count($this->items);
-        if ($isLast) {
+        $this->hasRest = true;
+        $item = $this->items[$this->next++] ?? $this->run;
+        if ($this->next >= \count($this->items)) {
             $this->items = [];
             $this->next = 0;
         }
         $receiver = $this->receivers[$item->id] ?? null;
-        if ($receiver === null) {
+        $handlers = $this->handlers[$item->id] ?? null;
+        if ($receiver === null || $handlers === null) {
             if ($item instanceof Run) {
                 $item->next = $item->end;
             }
             return;
         }
-        $handlers = $this->handlers[$item->id];
         match (true) {
             $item instanceof Message => ($handlers->message)($receiver, $item->data, $item->type, $item->part),
             $item instanceof Run => ($handlers->run)($receiver, $item),
@@ -210,6 +214,7 @@ final class EventQueue
      */
     public function interrupt(): void
     {
+        $signals = SignalPause::begin();
         $this->interrupted = true;
         // Ends the run, which asks nobody.
         $this->copy();
@@ -220,6 +225,7 @@ final class EventQueue
      */
     public function discard(int $id): void
     {
+        $signals = SignalPause::begin();
         unset($this->held[$id]);
         $this->extract(static fn (Event|Message $item): bool
             => $item->id === $id && !($item instanceof Event && $item->type === EventType::Close));
@@ -230,6 +236,7 @@ final class EventQueue
      */
     public function hold(int $id): void
     {
+        $signals = SignalPause::begin();
         if (isset($this->receivers[$id]) && !isset($this->held[$id]) && !$this->holdsEndOf($id)) {
             $this->held[$id] = $this->extract(self::receivedBy($id));
         }
@@ -237,22 +244,27 @@ final class EventQueue
 
     public function release(int $id): void
     {
+        $signals = SignalPause::begin();
         $this->prepend($this->held[$id] ?? []);
         unset($this->held[$id]);
     }
 
     public function holdsEndOf(int $id): bool
     {
+        $signals = SignalPause::begin();
         return $this->contains(static fn (Event|Message $item): bool
             => $item->id === $id && $item instanceof Event && $item->isEnd());
     }
 
     /**
-     * The library holds back what a paused connection receives until the pause ends, which the connection's own
-     * end does as well: then what was held comes first.
+     * To be called when a batch has come. The library holds back what a paused connection receives until the pause
+     * ends, which the connection's own end does as well: then what was held comes first.
      */
-    private function endPauses(): void
+    public function endPauses(): void
     {
+        if ($this->held === []) {
+            return;
+        }
         $batch = $this->batch;
         $ended = [];
         for ($at = $batch->next; $at < $batch->count; ++$at) {
@@ -284,9 +296,9 @@ final class EventQueue
     {
         $items = \array_slice($this->items, $this->next);
         $run = $this->run;
-        while ($run->next < $run->end) {
+        while (($at = $run->next++) < $run->end) {
             // A receiver that is in the middle of these messages finds no more of them.
-            $items[] = new Message($run->id, $this->batch->string($run->next++), $run->type, Part::Whole);
+            $items[] = new Message($run->id, $this->batch->string($at), $run->type, Part::Whole);
         }
         while ($this->batch->next < $this->batch->count) {
             $item = $this->batch->take();

@@ -12,7 +12,7 @@ use Wsc\MessageType;
  * by one. They are in the library's memory still; those from `next` up to `end` wait.
  *
  * A callback may throw, suspend its Fiber, or have further events delivered: `next` moves before it runs, and both
- * are read anew after it.
+ * are read anew after it. A signal handler may do so anywhere: `next` moves before it is compared.
  *
  * @internal
  */

@@ -789,8 +789,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         $type = $run->type;
         $slots = $run->slots;
         $fields = $run->data;
-        while ($run->next < $run->end) {
-            $at = $run->next++;
+        while (($at = $run->next++) < $run->end) {
             ++self::$statistics['total_request'];
             $onMessage = $connection->onMessage;
             if ($onMessage !== null && $attempt->accepting) {
