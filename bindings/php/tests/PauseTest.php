@@ -114,6 +114,29 @@ final class PauseTest extends TestCase
         self::assertSame(['onMessage', 'one'], array_slice($events[2], 0, 2));
     }
 
+    public function testAPauseInOnConnectHoldsNoEventOfTheOpening(): void
+    {
+        $server = Server::start(static function (Listener $listener): void {
+            $peer = $listener->accept();
+            $peer->upgrade([], Peer::frame(Peer::TEXT, 'one') . Peer::frame(Peer::PING));
+            $peer->readUntil(Peer::PONG);
+            $listener->report('all has arrived');
+            $listener->await();
+        });
+        $ws = $this->connection($server);
+        $ws->onConnect = static fn (Connection $c) => $c->pauseRecv();
+        $events = $this->record($ws);
+        $ws->connect();
+        $server->report();
+        $this->dispatchUntil(static fn (): bool => count($events) >= 2, 'the handshake');
+        Loop::dispatch(0);
+        self::assertSame(['onConnect', 'onWebSocketConnect'], array_column((array) $events, 0));
+        $ws->resumeRecv();
+        $this->dispatchUntil(static fn (): bool => count($events) === 4, 'message and ping');
+
+        self::assertSame(['onMessage', 'onWebSocketPing'], array_column(array_slice((array) $events, 2), 0));
+    }
+
     public function testAbortAndReconnectDropWhatIsHeld(): void
     {
         $received = [];

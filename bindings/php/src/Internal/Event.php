@@ -29,11 +29,11 @@ final class Event
     }
 
     /**
-     * Whether a paused connection receives it nevertheless, and without its pause ending.
+     * Whether a paused connection does not receive it, as it does not receive messages.
      */
-    public function isAboutSending(): bool
+    public function isControlFrame(): bool
     {
-        return $this->type->isAboutSending();
+        return $this->type === EventType::Ping || $this->type === EventType::Pong;
     }
 
     public function isEnd(): bool

@@ -284,7 +284,7 @@ final class EventQueue
     private static function receivedBy(int $id): \Closure
     {
         return static fn (Event|Message $item): bool
-            => $item->id === $id && !($item instanceof Event && $item->isAboutSending());
+            => $item->id === $id && ($item instanceof Message || $item->isControlFrame());
     }
 
     /**
