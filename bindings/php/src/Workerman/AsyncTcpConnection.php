@@ -891,12 +891,15 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
 
     private function drained(NativeConnection $native): void
     {
-        $this->wscAttempt->queued = $native->bufferedAmount();
-        if ($this->wscAttempt->queued === 0 && $this->wscAttempt->drainIsTold) {
+        if ($this->wscAttempt->drainIsTold) {
+            // What callbacks have sent since makes the queue full again, and it is told again when it is empty.
             $native->limitQueue(1);
             $this->wscAttempt->drainIsTold = false;
         }
-        $this->call($this->onBufferDrain);
+        $this->wscAttempt->queued = $native->bufferedAmount();
+        if ($this->wscAttempt->queued === 0) {
+            $this->call($this->onBufferDrain);
+        }
     }
 
     private function fail(Event $event): void

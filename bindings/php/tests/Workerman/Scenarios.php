@@ -299,6 +299,35 @@ final class Scenarios
                 seen: ['connected', 'empty', 'closed', 'server: ' . self::MUCH . ' bytes'],
                 reports: true
             ),
+            'onBufferDrain comes although onMessage has filled the buffer anew' => new Scenario(
+                server: static function (Listener $listener): void {
+                    $peer = $listener->acceptUpgraded();
+                    $listener->accept();
+                    $peer->text('go');
+                    $listener->report(Probe::shorten($peer->read()[1]));
+                    $listener->accept();
+                    $listener->report(Probe::shorten($peer->read()[1]));
+                    $peer->end();
+                },
+                client: static function (Probe $probe): void {
+                    $c = $probe->connection();
+                    $c->onBufferDrain = static fn ($c) => $probe->see('empty ' . $c->getSendBufferQueueSize());
+                    $c->onWebSocketConnect = static function ($c) use ($probe): void {
+                        $c->send(str_repeat('x', self::MUCH));
+                        $probe->call();
+                        // The drain is to be noticed after the message, and before the message's callback.
+                        Server::wait(static fn (): bool => $c->bufferIsEmpty());
+                    };
+                    $c->onMessage = static function ($c) use ($probe): void {
+                        $c->send(str_repeat('y', self::MUCH));
+                        $probe->call();
+                    };
+                    $c->connect();
+                },
+                seen: ['connected', 'empty 0', 'closed', 'server: ' . self::MUCH . ' bytes', 'server: ' . self::MUCH . ' bytes'],
+                theirs: [],
+                reports: true
+            ),
             'websocketType' => new Scenario(
                 server: static function (Listener $listener): void {
                     $peer = $listener->acceptUpgraded();
