@@ -21,6 +21,7 @@ use Wsc\Internal\Handlers;
 use Wsc\Internal\NativeConnection;
 use Wsc\Internal\Run;
 use Wsc\MessageType;
+use Wsc\Part;
 use Wsc\Phase;
 use Wsc\Proxy;
 use Wsc\Settings;
@@ -73,6 +74,10 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
 
     private const PING = "\x89";
     private const PONG = "\x8a";
+    private const CLOSE = "\x88";
+
+    /** The first bytes of fragments of a message. */
+    private const FRAGMENTS = ["\x01" => Part::First, "\x02" => Part::First, "\x00" => Part::More, "\x80" => Part::Last];
 
     /** Bytes of paths that URLs must have encoded, and that Workerman sends as they are. */
     private const NOT_IN_URL = '/[^!$%&\'()*+,\-.\/0-9:;=?@A-Z_a-z~\[\]]/';
@@ -274,7 +279,10 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         }
         $frames = RawFrames::parse($sendBuffer);
         if ($frames === null) {
-            throw new InvalidArgumentException('send(): the raw data is not made of whole frames', Status::Invalid);
+            throw new InvalidArgumentException(
+                'send(): the raw data is not made of whole frames, of types that there are',
+                Status::Invalid
+            );
         }
         $result = true;
         foreach ($frames as [$type, $payload]) {
@@ -562,15 +570,23 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
                 $attempt->drainIsTold = true;
             }
         }
-        $isMessage = true;
+        $endsMessage = true;
         if ($type === Ws::BINARY_TYPE_BLOB) {
             $status = $native->ffi->wsc_conn_send_text($native->handle, $payload, \strlen($payload));
         } elseif ($type === Ws::BINARY_TYPE_ARRAYBUFFER) {
             $status = $native->ffi->wsc_conn_send_binary($native->handle, $payload, \strlen($payload));
+        } elseif (isset(self::FRAGMENTS[$type])) {
+            $part = self::FRAGMENTS[$type];
+            $endsMessage = $part === Part::Last;
+            $status = $this->sendFragment($native, $type, $part, $payload);
         } else {
-            $isMessage = false;
+            $endsMessage = false;
             if (!$attempt->open) {
                 return false;
+            }
+            if ($type === self::CLOSE) {
+                $this->shut(null, false, self::STATUS_CLOSING, ...RawFrames::closing($payload));
+                return null;
             }
             $status = match ($type) {
                 self::PONG => $native->pong($payload),
@@ -584,7 +600,7 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
         if ($status !== 0) {
             return $this->refuse($status);
         }
-        if ($isMessage) {
+        if ($endsMessage) {
             ++$attempt->accepted;
         }
         $attempt->queued = $native->ffi->wsc_conn_buffered_amount($native->handle);
@@ -595,6 +611,20 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             $this->call($this->onBufferFull);
         }
         return null;
+    }
+
+    private function sendFragment(NativeConnection $native, string $type, Part $part, string $payload): int
+    {
+        $message = match ($type) {
+            "\x01" => MessageType::Text,
+            "\x02" => MessageType::Binary,
+            default => $this->wscAttempt->fragmented,
+        };
+        $status = $native->sendMessage($message->value, $part->value, 0, $payload);
+        if ($status === 0) {
+            $this->wscAttempt->fragmented = $message;
+        }
+        return $status;
     }
 
     /**
@@ -636,10 +666,13 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
             $this->destroy();
             return false;
         }
-        $native->close($code, $reason);
+        // Unless the data was a close frame, whose code comes before ours.
+        if ($this->wscAttempt->accepting) {
+            $native->close($code, $reason);
+            // Workerman does not call onMessage after `close` either.
+            $native->loop->queue->discard($native->id);
+        }
         $this->enter($status);
-        // Workerman does not call onMessage after `close` either.
-        $native->loop->queue->discard($native->id);
         return true;
     }
 

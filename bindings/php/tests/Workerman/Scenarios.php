@@ -367,6 +367,51 @@ final class Scenarios
                 seen: ['connected', 'closed', 'server: 9 ', 'server: 1 hi'],
                 reports: true
             ),
+            'raw fragments' => new Scenario(
+                server: static function (Listener $listener): void {
+                    $peer = $listener->acceptUpgraded();
+                    for ($i = 0; $i < 4; ++$i) {
+                        $listener->report(implode(' ', $peer->read()));
+                    }
+                    $peer->end();
+                },
+                client: static function (Probe $probe): void {
+                    $c = $probe->connection();
+                    $c->onWebSocketConnect = static function ($c): void {
+                        $c->send("\x02\x83\0\0\0\0one\x00\x83\0\0\0\0two", true);
+                        $c->send("\x80\x85\0\0\0\0three\x81\x85\0\0\0\0whole", true);
+                    };
+                    $c->connect();
+                },
+                seen: ['connected', 'closed', 'server: 2 one', 'server: 0 two', 'server: 0 three', 'server: 1 whole'],
+                reports: true
+            ),
+            'a raw close frame' => new Scenario(
+                server: $readClose = static function (Listener $listener): void {
+                    $peer = $listener->acceptUpgraded();
+                    [$type, $payload] = $peer->read();
+                    $listener->report($type . ' ' . bin2hex($payload));
+                    $peer->write(Peer::frame(Peer::CLOSE, $payload));
+                    $peer->end();
+                },
+                client: static function (Probe $probe): void {
+                    $c = $probe->connection();
+                    $c->onWebSocketConnect = static fn ($c) => $c->send("\x88\x82\0\0\0\0\x0b\xb9", true);
+                    $c->connect();
+                },
+                seen: ['connected', 'closed', 'server: 8 0bb9'],
+                reports: true
+            ),
+            'a raw close frame as the last data' => new Scenario(
+                server: $readClose,
+                client: static function (Probe $probe): void {
+                    $c = $probe->connection();
+                    $c->onWebSocketConnect = static fn ($c) => $c->close("\x88\x85\0\0\0\0\x0b\xb9bye", true);
+                    $c->connect();
+                },
+                seen: ['connected', 'closed', 'server: 8 0bb9627965'],
+                reports: true
+            ),
             'a number as a message' => new Scenario(
                 server: self::readAndEnd(1),
                 client: static function (Probe $probe): void {

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Wsc\Workerman\Internal;
 
 use Wsc\Internal\NativeConnection;
+use Wsc\MessageType;
 
 /**
  * What an AsyncTcpConnection knows of its present attempt, or of the one that messages are queued for.
@@ -27,6 +28,9 @@ final class Attempt
     public bool $paused = false;
 
     public bool $automaticPong = true;
+
+    /** The type of the message that is being sent in fragments. */
+    public MessageType $fragmented = MessageType::Text;
 
     /** Messages that were accepted. */
     public int $accepted = 0;

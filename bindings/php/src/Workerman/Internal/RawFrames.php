@@ -11,8 +11,12 @@ namespace Wsc\Workerman\Internal;
  */
 final class RawFrames
 {
+    /** First bytes: of messages, of their fragments, and of control frames. */
+    private const TYPES = ["\x81", "\x82", "\x01", "\x02", "\x00", "\x80", "\x88", "\x89", "\x8a"];
+
     /**
      * @return list<array{string, string}>|null first byte and payload of each; null unless all are complete
+     *     and of known types
      */
     public static function parse(string $bytes): ?array
     {
@@ -27,7 +31,7 @@ final class RawFrames
                 default => 0,
             };
             $start = 2 + $extended + ($masked ? 4 : 0);
-            if (\strlen($head) < $start) {
+            if (\strlen($head) < $start || !\in_array($head[0], self::TYPES, true)) {
                 return null;
             }
             if ($extended > 0) {
@@ -47,5 +51,21 @@ final class RawFrames
             $frames[] = [$head[0], $payload];
         }
         return $frames;
+    }
+
+    /**
+     * Reads the payload of a close frame. What the library does not send becomes the nearest that it does.
+     *
+     * @return array{int, string} code, 0 for none, and reason
+     */
+    public static function closing(string $payload): array
+    {
+        if (\strlen($payload) < 2) {
+            return [0, ''];
+        }
+        $code = \ord($payload[0]) << 8 | \ord($payload[1]);
+        $reason = \substr($payload, 2);
+        $isText = \strlen($reason) <= 123 && \preg_match('//u', $reason) === 1;
+        return [$code >= 3000 && $code <= 4999 ? $code : 1000, $isText ? $reason : ''];
     }
 }
