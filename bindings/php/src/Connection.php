@@ -142,18 +142,11 @@ final class Connection
 
     private readonly NativeConnection $native;
 
-    // What can be sent next:
+    /** The type of the message that lacks its last part; null: there is none. */
+    private ?MessageType $unfinished = null;
 
-    /** Any message, or the first part of one. */
-    private const MESSAGE = 0;
-
-    /** A further part of the message that lacks its last one. */
-    private const PART = 1;
-
-    /** Nothing: the user has ended the attempt. */
-    private const NOTHING = 2;
-
-    private int $due = self::MESSAGE;
+    /** Whether the user has ended the attempt. */
+    private bool $ended = false;
 
     /** When the last attempt ended, by hrtime. */
     private int $closedAt = 0;
@@ -243,7 +236,7 @@ final class Connection
         } else {
             throw new InvalidArgumentException('websocketType: not a BINARY_TYPE_*', Status::Invalid);
         }
-        return $status === 0 || $this->refuse($status, 'send()', $this->due === self::MESSAGE);
+        return $status === 0 || $this->refuse($status, 'send()', $this->unfinished === null);
     }
 
     /**
@@ -254,7 +247,7 @@ final class Connection
     public function sendText(string $text): bool
     {
         $status = $this->native->sendText($text);
-        return $status === 0 || $this->refuse($status, 'sendText()', $this->due === self::MESSAGE);
+        return $status === 0 || $this->refuse($status, 'sendText()', $this->unfinished === null);
     }
 
     /**
@@ -265,7 +258,7 @@ final class Connection
     public function sendBinary(string $data): bool
     {
         $status = $this->native->sendBinary($data);
-        return $status === 0 || $this->refuse($status, 'sendBinary()', $this->due === self::MESSAGE);
+        return $status === 0 || $this->refuse($status, 'sendBinary()', $this->unfinished === null);
     }
 
     /**
@@ -290,9 +283,9 @@ final class Connection
         $status = $this->native->sendMessage($type->value, $part->value, $flags, $data);
         if ($status !== 0) {
             $continues = $part === Part::More || $part === Part::Last;
-            return $this->refuse($status, 'sendMessage()', $this->due === ($continues ? self::PART : self::MESSAGE));
+            return $this->refuse($status, 'sendMessage()', $continues === ($this->unfinished !== null));
         }
-        $this->due = $part === Part::First || $part === Part::More ? self::PART : self::MESSAGE;
+        $this->unfinished = $part === Part::First || $part === Part::More ? $type : null;
         return true;
     }
 
@@ -340,7 +333,7 @@ final class Connection
     public function ping(string $payload = ''): bool
     {
         $status = $this->native->ping($payload);
-        return $status === 0 || $this->refuse($status, 'ping()', $this->due !== self::NOTHING);
+        return $status === 0 || $this->refuse($status, 'ping()', true);
     }
 
     /**
@@ -353,7 +346,7 @@ final class Connection
     public function pong(string $payload = ''): bool
     {
         $status = $this->native->pong($payload);
-        return $status === 0 || $this->refuse($status, 'pong()', $this->due !== self::NOTHING);
+        return $status === 0 || $this->refuse($status, 'pong()', true);
     }
 
     /**
@@ -368,7 +361,7 @@ final class Connection
     public function close(int $code = 1000, string $reason = ''): void
     {
         $this->native->close($code, $reason);
-        $this->due = self::NOTHING;
+        $this->ended = true;
         $this->releaseIfOver();
     }
 
@@ -381,7 +374,7 @@ final class Connection
     public function abort(): void
     {
         $this->native->abort();
-        $this->due = self::NOTHING;
+        $this->ended = true;
         $this->native->loop->queue->discard($this->native->id);
         $this->releaseIfOver();
     }
@@ -555,9 +548,7 @@ final class Connection
 
     private function attempt(): void
     {
-        if ($this->due === self::NOTHING) {
-            $this->due = self::MESSAGE;
-        }
+        $this->ended = false;
         self::$handlers ??= new Handlers(self::receive(...), self::receiveRun(...), self::handle(...));
         $this->native->loop->queue->register($this->native->id, $this, self::$handlers);
     }
@@ -588,7 +579,7 @@ final class Connection
     private function refuse(int $number, string $call, bool $isInTurn): bool
     {
         $status = Status::of($number);
-        $lost = $status === Status::State && $isInTurn
+        $lost = $status === Status::State && $isInTurn && !$this->ended
             && \in_array($this->getState(), [State::Open, State::Closing], true);
         if ($status !== Status::QueueFull && !$lost) {
             throw Failure::of($status, $call);
@@ -602,6 +593,16 @@ final class Connection
             0
         );
         return false;
+    }
+
+    /**
+     * Whether the parts that were sent of a message wait for the next connection. The library, which says by its
+     * refusals whether a part is due, takes none of another type: it is invalid then, and otherwise out of turn.
+     */
+    private function isKept(MessageType $unfinished): bool
+    {
+        $other = $unfinished === MessageType::Text ? MessageType::Binary : MessageType::Text;
+        return $this->native->sendMessage($other->value, Part::More->value, 0, '') === Status::Invalid->value;
     }
 
     private static function receive(self $connection, string $data, MessageType $type, Part $part): void
@@ -663,8 +664,8 @@ final class Connection
                 break;
             case EventType::Close:
                 $this->closedAt = \hrtime(true);
-                if ($this->due === self::PART) {
-                    $this->due = self::MESSAGE;
+                if ($this->unfinished !== null && !$this->isKept($this->unfinished)) {
+                    $this->unfinished = null;
                 }
                 $this->releaseIfOver();
                 $this->notify(

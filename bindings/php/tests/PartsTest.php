@@ -4,10 +4,12 @@ declare(strict_types=1);
 
 namespace Wsc\Tests;
 
+use Wsc\AutoReconnect;
 use Wsc\Connection;
 use Wsc\Exception\StateException;
 use Wsc\MessageType;
 use Wsc\Part;
+use Wsc\QueuePolicy;
 use Wsc\State;
 use Wsc\Tests\Support\Listener;
 use Wsc\Tests\Support\Peer;
@@ -111,6 +113,44 @@ final class PartsTest extends TestCase
         $ws->sendMessage('two', MessageType::Text, Part::Last);
         self::assertSame([Peer::TEXT, 'one'], $server->report());
         self::assertSame([Peer::CONTINUATION, 'two'], $server->report());
+    }
+
+    public function testAMessageThatIsKeptOverALossIsFinishedOnTheNextConnection(): void
+    {
+        $server = Server::start(static function (Listener $listener): void {
+            $peer = $listener->acceptUpgraded();
+            $peer->readUntil(Peer::TEXT);
+            $peer->reset();
+            $peer = $listener->acceptUpgraded();
+            for ($i = 0; $i < 3; ++$i) {
+                $listener->report($peer->read());
+            }
+            $listener->await();
+        });
+        $ws = $this->connection($server);
+        $ws->autoReconnect = new AutoReconnect(minDelay: 0.01, queued: QueuePolicy::Keep);
+        $openings = 0;
+        $ws->onWebSocketConnect = static function (Connection $c) use (&$openings): void {
+            if (++$openings === 1) {
+                $c->sendMessage('one', MessageType::Text, Part::First);
+            }
+        };
+        $ws->connect();
+        $this->dispatchUntil(static function () use (&$openings): bool {
+            return $openings === 2;
+        }, 'the second connection');
+        try {
+            $ws->send('in between');
+            self::fail('No exception');
+        } catch (StateException $fault) {
+            self::assertStringStartsWith('send(): ', $fault->getMessage());
+        }
+        $ws->sendMessage('two', MessageType::Text, Part::Last);
+        self::assertTrue($ws->send('whole'));
+
+        self::assertSame([Peer::TEXT, 'one'], $server->report());
+        self::assertSame([Peer::CONTINUATION, 'two'], $server->report());
+        self::assertSame([Peer::TEXT, 'whole'], $server->report());
     }
 
     public function testAPrologueIsSentFirstOnEveryOpening(): void
