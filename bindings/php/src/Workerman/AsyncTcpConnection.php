@@ -111,7 +111,10 @@ class AsyncTcpConnection extends \Workerman\Connection\AsyncTcpConnection
     /** @var callable|null */
     public $onWebSocketClose = null;
 
-    /** @var string|null a BINARY_TYPE_*; or "\x89", "\x8a": pings, pongs */
+    /**
+     * @var string|null a BINARY_TYPE_*; or "\x89", "\x8a": pings, pongs. While onWebSocketPing runs it is "\x8a", for
+     *     its answer: a callback that suspends its Fiber before has what others send meanwhile go out as pongs.
+     */
     public $websocketType = "\x81";
 
     /** @var float|int|string|null seconds between pings; empty: none */
