@@ -94,6 +94,42 @@ final class ForkTest extends TestCase
         $this->assertEchoes($ws);
     }
 
+    public function testTheChildOfACallbackThatForksSendsNothing(): void
+    {
+        $ws = $this->open(Server::echo());
+        [$ours, $theirs] = Channel::pair();
+        $test = posix_getpid();
+        $received = [];
+        $ws->onMessage = static function (Connection $c, string $data) use (&$received): void {
+            $received[] = $data;
+            if ($data === 'fork') {
+                // Is queued, and sent when the loop goes on.
+                $c->send('one');
+                $c->send('two');
+                pcntl_fork();
+            }
+        };
+        $ws->send('fork');
+        try {
+            $this->dispatchUntil(static function () use (&$received): bool {
+                return count($received) === 3;
+            }, 'the echoes');
+        } catch (\Throwable $fault) {
+            if (posix_getpid() === $test) {
+                throw $fault;
+            }
+            $theirs->send([$fault instanceof ForkedException, $received]);
+        }
+        if (posix_getpid() !== $test) {
+            posix_kill(posix_getpid(), SIGKILL);
+        }
+        $theirs->close();
+
+        self::assertSame([true, ['fork']], $ours->receive());
+        self::assertSame(['fork', 'one', 'two'], $received);
+        $this->assertEchoes($ws);
+    }
+
     private function assertEchoes(Connection $ws): void
     {
         $received = null;
