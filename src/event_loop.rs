@@ -560,11 +560,14 @@ impl Loop {
                 count += size;
                 share = share.saturating_sub(size);
                 let called = self.call(&connection, &batch, &mut consumer.batch);
-                if called == Err(Status::Forked) {
-                    std::mem::forget((batch, connection));
+                match called {
+                    Err(Status::Forked) => std::mem::forget(batch),
+                    _ => connection.batch_delivered(batch),
+                }
+                if self.is_forked() {
+                    std::mem::forget(connection);
                     return Err(Status::Forked);
                 }
-                connection.batch_delivered(batch);
                 if let Err(status) = called {
                     self.ready.push(connection);
                     return Err(status);

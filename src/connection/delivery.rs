@@ -86,10 +86,14 @@ impl Connection {
         }
     }
 
-    /// The callbacks of a batch have returned.
+    /// The callbacks of a batch have returned. Runs what gives back and the free hook, either of
+    /// which may fork as well.
     pub(crate) fn batch_delivered(&self, batch: Batch) {
         // What was replaced meanwhile is given back while the free hook still waits.
         drop(batch);
+        if self.is_forked() {
+            return;
+        }
         let callbacks = {
             let mut inner = self.lock();
             inner.delivering = false;

@@ -202,6 +202,58 @@ static void on_close_after_fork(wsc_conn_t *conn, const wsc_event_t *event, void
     flag_raise(&host->closed);
 }
 
+static void fork_in_hook(void *userdata)
+{
+    struct forking_host *host = (struct forking_host *)userdata;
+
+    host->child = fork();
+    CHECK(host->child >= 0);
+    if (host->child == 0) {
+        alarm(LIMIT_S);
+    }
+}
+
+static void on_message_that_frees(wsc_conn_t *conn, const wsc_event_t *event, void *userdata)
+{
+    struct forking_host *host = (struct forking_host *)userdata;
+
+    (void)event;
+    CHECK(getpid() == host->process);
+    host->messages += 1;
+    wsc_conn_free(conn); /* the hook waits for this callback */
+}
+
+/* So may the hook of a connection that was freed in its callback, before another's. */
+static void fork_in_free_hook(const char *url)
+{
+    struct forking_host host;
+    wsc_status_t status = WSC_OK;
+    int result;
+    int i;
+
+    memset(&host, 0, sizeof host);
+    host.process = getpid();
+    host.loop = new_loop(WSC_CALLBACKS_ON_DISPATCH);
+    for (i = 0; i < 2; i += 1) {
+        wsc_conn_t *conn = new_conn(host.loop, url);
+        CHECK_OK(wsc_conn_on_message(conn, on_message_that_frees, &host));
+        CHECK_OK(wsc_conn_on_free(conn, i == 0 ? fork_in_hook : NULL, &host));
+        send_text(conn, "x");
+        CHECK_OK(wsc_conn_connect(conn));
+    }
+    while (status == WSC_OK && host.messages < 2 && getpid() == host.process) {
+        status = wsc_loop_dispatch(host.loop, LIMIT_MS);
+    }
+    if (getpid() != host.process) {
+        CHECK_STATUS(status, WSC_ERR_FORKED);
+        _exit(0);
+    }
+    CHECK_OK(status);
+    CHECK(waitpid(host.child, &result, 0) == host.child);
+    CHECK(WIFEXITED(result) && WEXITSTATUS(result) == 0);
+    wsc_loop_free(host.loop);
+}
+
 static pid_t forking_process;
 
 /* A loop's own thread ends with the callback that forked, and the child with it. */
@@ -331,6 +383,7 @@ int main(int argc, char **argv)
     random_in_each_process(); /* forked before the first connection */
     run_and_fork_inside(WSC_CALLBACKS_ON_DISPATCH, url);
     run_and_fork_inside(WSC_CALLBACKS_ON_THREAD, url);
+    fork_in_free_hook(url);
     run(WSC_CALLBACKS_ON_DISPATCH, url);
     run(WSC_CALLBACKS_ON_THREAD, url);
     random_in_each_process(); /* and after many */
