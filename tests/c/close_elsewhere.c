@@ -27,7 +27,6 @@ static void *closes(void *userdata)
     struct host *host = (struct host *)userdata;
     flag_take(&host->open);
     close_normally(host->conn);
-    close_normally(host->conn); /* it is closing already */
     return NULL;
 }
 
