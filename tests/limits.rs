@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use support::*;
-use wsc::connection::Counter;
+use wsc::connection::{Counter, State};
 use wsc::error::Status;
 use wsc::event::{EventType, MessageType, Part};
 use wsc::reconnect::QueuePolicy;
@@ -126,6 +126,64 @@ fn whatever_fills_the_send_queue_is_told() {
             assert_eq!(client.send_text(b""), Err(Status::QueueFull));
             drain(&client);
         }
+    });
+}
+
+#[test]
+fn a_message_in_parts_that_is_kept_may_exceed_the_limit() {
+    bounded(|| {
+        const PART: usize = 64 << 10;
+        let server = Server::listen();
+        let client = Client::new(Drive::Poll, &server.url());
+        client
+            .set_reconnect(|policy| {
+                policy.enabled = true;
+                policy.queue = QueuePolicy::Keep;
+                Ok(())
+            })
+            .unwrap();
+        client.set_send_queue_limit(4 * PART).unwrap();
+        let mut peer = client.open(&server);
+        let mut send = |part| {
+            client
+                .send_message(MessageType::Binary, part, false, &[b'x'; PART])
+                .unwrap();
+            client.until("it has left", || client.buffered_amount() == 0);
+            assert_eq!(peer.frame().payload.len(), PART);
+        };
+        send(Part::First);
+        (0..10).for_each(|_| send(Part::More));
+        send(Part::Last);
+        send(Part::Whole);
+        client.assert_quiet();
+    });
+}
+
+#[test]
+fn a_connection_that_has_ended_is_not_full() {
+    bounded(|| {
+        let server = Server::listen();
+        server.shrink_receive_buffer();
+        let client = Client::new(Drive::Poll, &server.url());
+        client
+            .set_reconnect(|policy| {
+                policy.enabled = true;
+                policy.queue = QueuePolicy::Keep;
+                policy.set_delays(DEADLINE, DEADLINE)
+            })
+            .unwrap();
+        let peer = client.open(&server);
+        client.send_binary(&[b'x'; 16 << 20]).unwrap();
+        assert_eq!(client.send_text(b""), Err(Status::QueueFull));
+        drop(peer);
+        client.until("it is lost", || client.state() == State::Waiting);
+        client.cancel_reconnect().unwrap();
+        client.expect(EventType::BufferFull);
+        client.end();
+        client.set_send_queue_limit(1).unwrap();
+        assert_eq!(client.send_text(b""), Err(Status::State));
+        assert_eq!(client.ping(b""), Err(Status::State));
+        client.assert_quiet();
     });
 }
 

@@ -93,20 +93,25 @@ impl Connection {
         if payload.len() > inner.config.max_message_size {
             return Err(Status::TooBig);
         }
+        let takes_messages = match &inner.attempt {
+            Attempt::Open(session) => session.is_open(),
+            Attempt::None => !inner.is_over(),
+            _ => true,
+        };
+        if !takes_messages {
+            return Err(Status::State);
+        }
         inner.require_room(self)?;
-        let is_over = inner.is_over();
         let Inner {
             attempt, counters, ..
         } = &mut *inner;
         match attempt {
-            Attempt::Open(session) if session.is_open() => {
+            Attempt::Open(session) => {
                 session.push_message(outgoing, payload, counters)?;
                 let number = inner.unsent.count(part);
                 inner.sent(self);
                 inner.keep(number, outgoing, payload);
             }
-            Attempt::Open(_) => return Err(Status::State),
-            Attempt::None if is_over => return Err(Status::State),
             _ => {
                 let message = Pending::new(outgoing, payload)?;
                 inner.pending.try_reserve(1)?;
@@ -136,14 +141,13 @@ impl Connection {
             return Err(Status::TooBig);
         }
         let mut inner = self.enter()?;
-        inner.require_room(self)?;
-        let Attempt::Open(session) = &mut inner.attempt else {
-            return Err(Status::State);
-        };
-        if !session.is_open() {
+        if !matches!(&inner.attempt, Attempt::Open(session) if session.is_open()) {
             return Err(Status::State);
         }
-        push(session, payload);
+        inner.require_room(self)?;
+        if let Attempt::Open(session) = &mut inner.attempt {
+            push(session, payload);
+        }
         inner.sent(self);
         inner.note_full(self);
         // The deadline for the answer begins with the ping.
@@ -189,7 +193,7 @@ impl Inner {
     /// Whether the limit is reached, by what waits or by what is kept for another attempt,
     /// which is not compressed.
     fn has_no_room(&self) -> bool {
-        let kept = self.pending_bytes + self.unsent.bytes();
+        let kept = self.pending_bytes + self.unsent.bytes_of_whole();
         self.buffered().max(kept) >= self.config.send_queue_limit
     }
 
@@ -204,7 +208,9 @@ impl Inner {
     }
 
     pub(super) fn note_full(&mut self, connection: &Connection) {
-        if !self.full && self.has_no_room() {
+        // After a close nothing is told until the next attempt.
+        let is_at_rest = matches!(self.attempt, Attempt::None) && self.is_over();
+        if !self.full && !is_at_rest && self.has_no_room() {
             self.full = true;
             self.inbox.push(EventKind::BufferFull);
             self.queue_drive(connection);

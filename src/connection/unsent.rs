@@ -19,6 +19,8 @@ pub(super) struct Unsent {
     /// Parts in order, each with the number of its message.
     kept: VecDeque<(u64, Pending)>,
     bytes: usize,
+    /// Of those, the ones of the message that lacks its last part.
+    unfinished: usize,
 }
 
 impl Unsent {
@@ -33,7 +35,10 @@ impl Unsent {
     /// Counts what the session was given; returns the number of its message.
     pub(super) fn count(&mut self, part: Part) -> u64 {
         let number = self.given + 1;
-        self.given += u64::from(part.ends());
+        if part.ends() {
+            self.given = number;
+            self.unfinished = 0;
+        }
         number
     }
 
@@ -58,12 +63,16 @@ impl Unsent {
         let continues = self.kept.back().is_some_and(|(last, _)| *last == number);
         if continues || message.outgoing.part.begins() {
             self.bytes += message.payload.len();
+            if !message.outgoing.part.ends() {
+                self.unfinished += message.payload.len();
+            }
             self.kept.push_back((number, message));
         }
     }
 
     /// Forgets a message of which a part could not be kept, and keeps none that follows.
     pub(super) fn give_up(&mut self, number: u64) {
+        self.unfinished = 0;
         while let Some((last, _)) = self.kept.back()
             && *last == number
             && let Some((_, message)) = self.kept.pop_back()
@@ -84,6 +93,12 @@ impl Unsent {
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The same without a message that lacks its last part: it stays when all that was
+    /// given has left, and nobody can wait for that.
+    pub(super) fn bytes_of_whole(&self) -> usize {
+        self.bytes - self.unfinished
     }
 
     pub(super) fn into_messages(self) -> Vec<Pending> {
