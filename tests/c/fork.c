@@ -164,6 +164,7 @@ struct forking_host {
     int messages;
     pid_t process;
     pid_t child;
+    int ends[2]; /* of a pipe, as in fork_once */
     struct flag closed;
 };
 
@@ -202,6 +203,71 @@ static void on_close_after_fork(wsc_conn_t *conn, const wsc_event_t *event, void
     flag_raise(&host->closed);
 }
 
+static const struct forking_host *forking_host;
+
+static void begin(struct forking_host *host, wsc_callbacks_t mode)
+{
+    memset(host, 0, sizeof *host);
+    flag_init(&host->closed);
+    host->process = getpid();
+    host->loop = new_loop(mode);
+    CHECK(pipe(host->ends) == 0);
+    forking_host = host;
+}
+
+/* Also at exit: a loop's own thread ends with the callback that forked, and the child
+ * with it. */
+static void end_child(void)
+{
+    if (forking_host != NULL && getpid() != forking_host->process) {
+        CHECK(write(forking_host->ends[1], "k", 1) == 1);
+        _exit(0);
+    }
+}
+
+static void finish(struct forking_host *host)
+{
+    char result = 'x';
+
+    forking_host = NULL;
+    CHECK(close(host->ends[1]) == 0);
+    CHECK(read(host->ends[0], &result, 1) == 1);
+    CHECK(result == 'k');
+    CHECK(close(host->ends[0]) == 0);
+    CHECK(waitpid(host->child, NULL, 0) == host->child);
+    wsc_loop_free(host->loop);
+    flag_destroy(&host->closed);
+}
+
+static void run_and_fork_inside(wsc_callbacks_t mode, const char *url)
+{
+    struct forking_host host;
+    wsc_conn_t *conn;
+    wsc_status_t status;
+    int i;
+
+    begin(&host, mode);
+    conn = new_conn(host.loop, url);
+    CHECK_OK(wsc_conn_on_message(conn, on_message_that_forks, &host));
+    CHECK_OK(wsc_conn_on_close(conn, on_close_after_fork, &host));
+    for (i = 0; i < BEFORE; i += 1) {
+        send_text(conn, "before");
+    }
+    CHECK_OK(wsc_conn_connect(conn));
+    status = wsc_loop_run(host.loop);
+    if (getpid() != host.process) {
+        CHECK_STATUS(status, WSC_ERR_FORKED);
+        wsc_conn_free(conn);
+        wsc_loop_free(host.loop);
+        end_child();
+    }
+    CHECK_OK(status);
+    flag_take(&host.closed);
+    CHECK(host.messages == BEFORE + INSIDE);
+    wsc_conn_free(conn);
+    finish(&host);
+}
+
 static void fork_in_hook(void *userdata)
 {
     struct forking_host *host = (struct forking_host *)userdata;
@@ -228,12 +294,9 @@ static void fork_in_free_hook(const char *url)
 {
     struct forking_host host;
     wsc_status_t status = WSC_OK;
-    int result;
     int i;
 
-    memset(&host, 0, sizeof host);
-    host.process = getpid();
-    host.loop = new_loop(WSC_CALLBACKS_ON_DISPATCH);
+    begin(&host, WSC_CALLBACKS_ON_DISPATCH);
     for (i = 0; i < 2; i += 1) {
         wsc_conn_t *conn = new_conn(host.loop, url);
         CHECK_OK(wsc_conn_on_message(conn, on_message_that_frees, &host));
@@ -246,58 +309,10 @@ static void fork_in_free_hook(const char *url)
     }
     if (getpid() != host.process) {
         CHECK_STATUS(status, WSC_ERR_FORKED);
-        _exit(0);
+        end_child();
     }
     CHECK_OK(status);
-    CHECK(waitpid(host.child, &result, 0) == host.child);
-    CHECK(WIFEXITED(result) && WEXITSTATUS(result) == 0);
-    wsc_loop_free(host.loop);
-}
-
-static pid_t forking_process;
-
-/* A loop's own thread ends with the callback that forked, and the child with it. */
-static void end_child(void)
-{
-    if (getpid() != forking_process) {
-        _exit(0);
-    }
-}
-
-static void run_and_fork_inside(wsc_callbacks_t mode, const char *url)
-{
-    struct forking_host host;
-    wsc_conn_t *conn;
-    wsc_status_t status;
-    int result;
-    int i;
-
-    memset(&host, 0, sizeof host);
-    flag_init(&host.closed);
-    host.process = getpid();
-    host.loop = new_loop(mode);
-    conn = new_conn(host.loop, url);
-    CHECK_OK(wsc_conn_on_message(conn, on_message_that_forks, &host));
-    CHECK_OK(wsc_conn_on_close(conn, on_close_after_fork, &host));
-    for (i = 0; i < BEFORE; i += 1) {
-        send_text(conn, "before");
-    }
-    CHECK_OK(wsc_conn_connect(conn));
-    status = wsc_loop_run(host.loop);
-    if (getpid() != host.process) {
-        CHECK_STATUS(status, WSC_ERR_FORKED);
-        wsc_conn_free(conn);
-        wsc_loop_free(host.loop);
-        _exit(0);
-    }
-    CHECK_OK(status);
-    flag_take(&host.closed);
-    CHECK(waitpid(host.child, &result, 0) == host.child);
-    CHECK(WIFEXITED(result) && WEXITSTATUS(result) == 0);
-    CHECK(host.messages == BEFORE + INSIDE);
-    wsc_conn_free(conn);
-    wsc_loop_free(host.loop);
-    flag_destroy(&host.closed);
+    finish(&host);
 }
 
 /* Reads the request of the next client. */
@@ -378,7 +393,6 @@ int main(int argc, char **argv)
 {
     const char *url = server(argc, argv);
 
-    forking_process = getpid();
     CHECK(atexit(end_child) == 0);
     random_in_each_process(); /* forked before the first connection */
     run_and_fork_inside(WSC_CALLBACKS_ON_DISPATCH, url);
