@@ -297,6 +297,11 @@ impl Peer {
 
     /// Reads the request head, the empty line included.
     pub fn read_request(&mut self) -> String {
+        self.try_request()
+            .expect("the client left before its request was complete")
+    }
+
+    fn try_request(&mut self) -> Option<String> {
         loop {
             if let Some(end) = self
                 .input
@@ -304,13 +309,19 @@ impl Peer {
                 .position(|window| window == b"\r\n\r\n")
             {
                 let head = self.input.drain(..end + 4).collect();
-                return String::from_utf8(head).unwrap();
+                return Some(String::from_utf8(head).unwrap());
             }
-            assert!(
-                self.read_more(),
-                "the client left before its request was complete"
-            );
+            if !self.read_more() {
+                return None;
+            }
         }
+    }
+
+    /// Accepts a request, with further header lines in the answer; `false` if the client
+    /// has gone.
+    pub fn try_accept(&mut self, header_lines: &str) -> bool {
+        let request = self.try_request();
+        request.is_some_and(|request| self.try_write(Self::answer(&request, header_lines)))
     }
 
     /// Reads the request and accepts it; returns the request.
