@@ -38,7 +38,13 @@
  *
  * fork. A loop belongs to the process that made it. In a child, calls on it and
  * its connections return WSC_ERR_FORKED, and the free functions only close the
- * child's copies of descriptors.
+ * child's copies of descriptors. In a child that a callback forks nothing more is
+ * told and nothing sent: when the callback returns, the dispatch or run around it
+ * returns WSC_ERR_FORKED too, and the thread of a loop that has one of its own, the
+ * only one in the child, ends, and with it the process.
+ *
+ * exit. While the process exits, calls on a loop and its connections return
+ * WSC_ERR_STATE, those too that do not list it; the free functions may be called.
  *
  * Pointers. A parameter is borrowed (yours, used during the call), copied (free
  * it at once), taken (the library's now) or owned (yours to free, with the
@@ -1419,7 +1425,8 @@ wsc_status_t wsc_conn_cancel_reconnect(wsc_conn_t *conn);
  *                    code. May be NULL if `reason_len` is 0.
  * @param reason_len  Length of `reason` in bytes.
  *
- * @retval WSC_OK                Closing, or ended already with CLOSE yet to be delivered.
+ * @retval WSC_OK                Closing, perhaps since before the call, or ended already with
+ *                               CLOSE yet to be delivered.
  * @retval WSC_ERR_NULL          `conn` is NULL, or `reason` is NULL and `reason_len`
  *                               is not 0.
  * @retval WSC_ERR_CLOSE_CODE    `code` is none of those. Nothing was sent.
@@ -1533,7 +1540,8 @@ wsc_status_t wsc_conn_set_header(wsc_conn_t *conn, const char *name, const char 
  * @retval WSC_OK                Done.
  * @retval WSC_ERR_NULL          `conn`, `name` or `value` is NULL.
  * @retval WSC_ERR_UTF8          `name` is not UTF-8.
- * @retval WSC_ERR_HEADER_NAME   `name` is no token, or one of the library's own.
+ * @retval WSC_ERR_HEADER_NAME   `name` is no token, one of the library's own, or a
+ *                               second Host.
  * @retval WSC_ERR_HEADER_VALUE  `value` contains a control character.
  * @retval WSC_ERR_STATE         The loop was freed.
  * @retval WSC_ERR_FORKED        The connection was made before a fork, in the parent.
@@ -1884,7 +1892,7 @@ wsc_status_t wsc_conn_set_max_header_size(wsc_conn_t *conn, size_t size);
  *
  * Takes effect at once. The limit is soft: below it one message of any size is taken.
  * At it, BUFFER_FULL is told once and sends return WSC_ERR_QUEUE_FULL; BUFFER_DRAIN
- * follows when the queue is empty.
+ * follows when the queue is empty. Pings and pongs count, the automatic ones too.
  *
  * @param conn   Borrowed. Not NULL.
  * @param limit  Bytes. Default 1048576.
@@ -3003,7 +3011,7 @@ wsc_status_t wsc_conn_set_reconnect_after_fatal(wsc_conn_t *conn, bool on);
  * lost all the same, and CLOSE does not know. The parts of a message are kept together,
  * and it may be continued. CLOSE counts those that are lost as `unsent`, and those that
  * have expired in the next one. A message that is kept takes its memory twice until it
- * has left.
+ * has left, and counts uncompressed against `wsc_conn_set_send_queue_limit`.
  *
  * Where that reconnect is taken back, by `wsc_conn_cancel_reconnect`, `wsc_conn_close` or
  * `wsc_conn_abort`, what was kept waits for the next attempt all the same, whose CLOSE
