@@ -390,14 +390,21 @@ fn attempt(trial: Trial, authority: &Identity) -> Passage {
             // What is lost is never called a closing in order.
             assert_eq!(outcome.is_clean, outcome.status == Status::Ok, "{about}");
             if outcome.is_clean {
-                assert!(served[number].has_closed, "{about}: {outcome:.200?}");
                 assert_eq!(outcome.received.len(), told.len(), "{about}");
             }
         }
     }
+    // How many, not which: a client of another process may have come to this port by mistake.
+    let altered = usize::from(alters(Direction::ToClient));
+    let clean = outcomes.iter().skip(altered).filter(|it| it.is_clean);
+    let closed = served.iter().filter(|it| it.has_closed);
+    assert!(
+        clean.count() <= closed.count(),
+        "{about}: {outcomes:.200?}, {served:.200?}"
+    );
     let has_sent_all = outcomes[0].accepted == sent.len() as u64;
     if outcomes[0].is_clean && has_sent_all && !injection.fault.alters() {
-        assert_eq!(got[0], sent, "{about}: the server did not get all");
+        assert!(got.contains(&&sent[..]), "{about}: the server lacks some");
     }
     if injection.fault.is_harmless() {
         // A server that goes away is come back to.
