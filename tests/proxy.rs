@@ -117,6 +117,12 @@ fn a_refusing_proxy_gets_no_request_and_is_quoted() {
                 407,
                 "407 Log in",
             ),
+            (
+                b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+                Status::Proxy,
+                101,
+                "101 Switching Protocols",
+            ),
             (b"SSH-2.0-x\r\n", Status::ProxyProtocol, 0, "not HTTP"),
             (
                 b"HTTP/1.1 200 OK\r\n\r\nhello",

@@ -226,7 +226,7 @@ impl HttpAnswer {
             };
             match response.code.unwrap_or(0) {
                 200..=299 => return Ok(size),
-                100..=199 => {
+                100 | 102..=199 => {
                     received.drain(..size);
                     self.interim += size;
                     self.watch = HeadWatch::default();
