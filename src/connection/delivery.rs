@@ -89,7 +89,7 @@ impl Connection {
     /// The callbacks of a batch have returned. Runs what gives back and the free hook, either of
     /// which may fork as well.
     pub(crate) fn batch_delivered(&self, batch: Batch) {
-        // What was replaced meanwhile is given back while the free hook still waits.
+        // What was replaced meanwhile is given back before the free hook runs.
         drop(batch);
         if self.is_forked() {
             return;
@@ -101,7 +101,7 @@ impl Connection {
                 inner.queue_drive(self);
             }
             inner.settle(self);
-            inner.freed.then(|| inner.take_callbacks())
+            inner.take_callbacks()
         };
         drop(callbacks);
     }

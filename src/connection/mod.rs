@@ -334,12 +334,12 @@ impl Inner {
         self.buffered() + self.unsent.bytes() + self.inbox.bytes() + open
     }
 
-    /// Those of a freed connection. While some run the hook waits for them.
-    fn take_callbacks(&mut self) -> Callbacks {
-        Callbacks {
+    /// Those of a freed connection, unless some are running: then they are taken after that.
+    fn take_callbacks(&mut self) -> Option<Callbacks> {
+        (self.freed && !self.delivering).then(|| Callbacks {
             handlers: std::mem::take(&mut self.handlers),
-            hook: self.on_free.take_if(|_| !self.delivering),
-        }
+            hook: self.on_free.take(),
+        })
     }
 
     /// Lists new events and tells the loop whether the connection is active.
