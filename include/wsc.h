@@ -43,8 +43,9 @@
  * returns WSC_ERR_FORKED too, and the thread of a loop that has one of its own, the
  * only one in the child, ends, and with it the process.
  *
- * exit. While the process exits, calls on a loop and its connections return
- * WSC_ERR_STATE, those too that do not list it; the free functions may be called.
+ * exit. Where TLS was used, it is over when the process exits: calls on a loop and
+ * its connections may return WSC_ERR_STATE then, those too that do not list it. The
+ * free functions may be called.
  *
  * Pointers. A parameter is borrowed (yours, used during the call), copied (free
  * it at once), taken (the library's now) or owned (yours to free, with the
@@ -3011,7 +3012,8 @@ wsc_status_t wsc_conn_set_reconnect_after_fatal(wsc_conn_t *conn, bool on);
  * lost all the same, and CLOSE does not know. The parts of a message are kept together,
  * and it may be continued. CLOSE counts those that are lost as `unsent`, and those that
  * have expired in the next one. A message that is kept takes its memory twice until it
- * has left, and counts uncompressed against `wsc_conn_set_send_queue_limit`.
+ * has left, and counts uncompressed against `wsc_conn_set_send_queue_limit`, in parts
+ * only when it has its last one.
  *
  * Where that reconnect is taken back, by `wsc_conn_cancel_reconnect`, `wsc_conn_close` or
  * `wsc_conn_abort`, what was kept waits for the next attempt all the same, whose CLOSE

@@ -619,8 +619,10 @@ impl Loop {
                 break;
             }
         }
+        if result == Err(Status::Forked) {
+            return result;
+        }
         match told {
-            _ if result == Err(Status::Forked) => {}
             None => events.clear(),
             Some((index, count)) => {
                 events.drain(..index);

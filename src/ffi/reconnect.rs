@@ -232,7 +232,8 @@ pub unsafe extern "C" fn wsc_conn_set_reconnect_after_fatal(
 /// lost all the same, and CLOSE does not know. The parts of a message are kept together,
 /// and it may be continued. CLOSE counts those that are lost as `unsent`, and those that
 /// have expired in the next one. A message that is kept takes its memory twice until it
-/// has left, and counts uncompressed against `wsc_conn_set_send_queue_limit`.
+/// has left, and counts uncompressed against `wsc_conn_set_send_queue_limit`, in parts
+/// only when it has its last one.
 ///
 /// Where that reconnect is taken back, by `wsc_conn_cancel_reconnect`, `wsc_conn_close` or
 /// `wsc_conn_abort`, what was kept waits for the next attempt all the same, whose CLOSE
