@@ -143,11 +143,7 @@ fn a_reconnect_that_is_taken_back_is_not_told() {
             let [lost, other] = [(); 2].map(|()| host.connection(&server.url()));
             let [peer_of_lost, mut peer] = [&lost, &other].map(|connection| {
                 connection.connect().unwrap();
-                host.expect(EventType::Connect);
-                let mut peer = server.accept();
-                peer.accept();
-                host.expect(EventType::Handshake);
-                peer
+                host.opened(&server, "")
             });
             lost.set_reconnect(|contract| {
                 contract.enabled = true;

@@ -429,11 +429,7 @@ fn threads_that_always_call_do_not_keep_a_loop_from_the_rest() {
         let connections: Vec<_> = (0..5).map(|_| host.connection(&server.url())).collect();
         let peers = connections.iter().map(|connection| {
             connection.connect().unwrap();
-            host.expect(EventType::Connect);
-            let mut peer = server.accept();
-            peer.accept();
-            host.expect(EventType::Handshake);
-            peer
+            host.opened(&server, "")
         });
         let mut peers: Vec<_> = peers.collect();
         let (talker, callers) = connections.split_first().unwrap();

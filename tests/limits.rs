@@ -88,6 +88,25 @@ fn fill(client: &Client) {
     assert!(before > 0);
 }
 
+/// Fills the queue but for so many bytes.
+fn leave_room(client: &Client, room: usize) {
+    client.set_send_queue_limit(usize::MAX).unwrap();
+    fill(client);
+    let limit = client.buffered_amount() + room;
+    client.set_send_queue_limit(limit).unwrap();
+}
+
+/// Has messages kept for a reconnect, which takes its time.
+fn keep_messages(client: &Client) {
+    client
+        .set_reconnect(|policy| {
+            policy.enabled = true;
+            policy.queue = QueuePolicy::Keep;
+            policy.set_delays(DEADLINE, DEADLINE)
+        })
+        .unwrap();
+}
+
 #[test]
 fn whatever_fills_the_send_queue_is_told() {
     bounded(|| {
@@ -111,19 +130,11 @@ fn whatever_fills_the_send_queue_is_told() {
             assert_eq!(client.send_text(b""), Err(Status::QueueFull));
             drain(&client);
 
-            client.set_send_queue_limit(usize::MAX).unwrap();
-            fill(&client);
-            client
-                .set_send_queue_limit(client.buffered_amount() + 1000)
-                .unwrap();
+            leave_room(&client, 1000);
             while client.ping(b"a ping that fills the queue").is_ok() {}
             drain(&client);
 
-            client.set_send_queue_limit(usize::MAX).unwrap();
-            fill(&client);
-            client
-                .set_send_queue_limit(client.buffered_amount() + 100)
-                .unwrap();
+            leave_room(&client, 100);
             peer.lock().unwrap().send(&Frame::ping(vec![b'p'; 125]));
             client.expect(EventType::Ping);
             assert_eq!(client.send_text(b""), Err(Status::QueueFull));
@@ -138,13 +149,7 @@ fn a_message_in_parts_that_is_kept_may_exceed_the_limit() {
         const PART: usize = 64 << 10;
         let server = Server::listen();
         let client = Client::new(Drive::Poll, &server.url());
-        client
-            .set_reconnect(|policy| {
-                policy.enabled = true;
-                policy.queue = QueuePolicy::Keep;
-                Ok(())
-            })
-            .unwrap();
+        keep_messages(&client);
         client.set_send_queue_limit(4 * PART).unwrap();
         let mut peer = client.open(&server);
         let mut send = |part| {
@@ -168,13 +173,7 @@ fn a_connection_that_has_ended_is_not_full() {
         let server = Server::listen();
         server.shrink_receive_buffer();
         let client = Client::new(Drive::Poll, &server.url());
-        client
-            .set_reconnect(|policy| {
-                policy.enabled = true;
-                policy.queue = QueuePolicy::Keep;
-                policy.set_delays(DEADLINE, DEADLINE)
-            })
-            .unwrap();
+        keep_messages(&client);
         let peer = client.open(&server);
         client.send_binary(&[b'x'; 16 << 20]).unwrap();
         assert_eq!(client.send_text(b""), Err(Status::QueueFull));
@@ -197,13 +196,7 @@ fn what_is_kept_for_a_reconnect_counts_uncompressed() {
         server.shrink_receive_buffer();
         let client = Client::new(Drive::Poll, &server.url());
         client.set_deflate(true).unwrap();
-        client
-            .set_reconnect(|policy| {
-                policy.enabled = true;
-                policy.queue = QueuePolicy::Keep;
-                Ok(())
-            })
-            .unwrap();
+        keep_messages(&client);
         let _peer = client.open_with(&server, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
         client.set_send_queue_limit(16 << 20).unwrap();
         fill(&client);

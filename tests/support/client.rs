@@ -227,6 +227,16 @@ impl Host {
         failures.into_values().collect()
     }
 
+    /// Shakes hands with the connection that was just told to connect; takes the events of
+    /// that.
+    pub fn opened(&self, server: &Server, header_lines: &str) -> Peer {
+        self.expect(EventType::Connect);
+        let mut peer = server.accept();
+        peer.accept_with(header_lines);
+        self.expect(EventType::Handshake);
+        peer
+    }
+
     /// Asserts that nothing was told that the test did not take, now and in the
     /// turns of the next moments.
     #[track_caller]
@@ -308,20 +318,12 @@ impl Client {
     /// The same where the server's answer has further lines.
     pub fn open_with(&self, server: &Server, header_lines: &str) -> Peer {
         self.connect().unwrap();
-        self.opened_with(server, header_lines)
+        self.host.opened(server, header_lines)
     }
 
     /// The same after another call that started the attempt.
     pub fn opened_by(&self, server: &Server) -> Peer {
-        self.opened_with(server, "")
-    }
-
-    fn opened_with(&self, server: &Server, header_lines: &str) -> Peer {
-        self.expect(EventType::Connect);
-        let mut peer = server.accept();
-        peer.accept_with(header_lines);
-        self.expect(EventType::Handshake);
-        peer
+        self.host.opened(server, "")
     }
 
     pub fn on(

@@ -68,16 +68,16 @@ async def test_a_message_in_parts_that_fails_ends_the_connection() -> None:
         assert ws.close_code == 1005
 
 
+async def endless_parts(begun: asyncio.Event) -> AsyncIterator[str]:
+    yield "beginning"
+    begun.set()
+    await asyncio.Event().wait()
+
+
 async def test_a_cancelled_message_in_parts_ends_the_connection() -> None:
     begun = asyncio.Event()
-
-    async def parts() -> AsyncIterator[str]:
-        yield "beginning"
-        begun.set()
-        await asyncio.Event().wait()
-
     async with serve(until_end) as url, wsc.connect(url) as ws:
-        sending = asyncio.ensure_future(ws.send(parts()))
+        sending = asyncio.ensure_future(ws.send(endless_parts(begun)))
         await begun.wait()
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -89,14 +89,8 @@ async def test_a_cancelled_message_in_parts_ends_the_connection() -> None:
 async def test_sending_ends_with_the_connection_during_a_message_in_parts() -> None:
     """The parts may never end, and who waits for them must not wait with them."""
     begun = asyncio.Event()
-
-    async def parts() -> AsyncIterator[str]:
-        yield "beginning"
-        begun.set()
-        await asyncio.Event().wait()
-
     async with serve(until_end) as url, wsc.connect(url) as ws:
-        sending = asyncio.ensure_future(ws.send(parts()))
+        sending = asyncio.ensure_future(ws.send(endless_parts(begun)))
         await begun.wait()
         waiting = [asyncio.ensure_future(ws.send(message)) for message in ("whole", ["part"])]
         await asyncio.sleep(0)
