@@ -105,6 +105,8 @@ enum Stage {
     Draining {
         deadline: Option<Instant>,
         failure: Box<Failure>,
+        /// What it was in when the peer did that.
+        phase: Phase,
     },
 }
 
@@ -228,8 +230,9 @@ impl Session {
 
     pub fn phase(&self) -> Phase {
         match self.stage {
-            Stage::Open | Stage::Draining { .. } => Phase::Open,
+            Stage::Open => Phase::Open,
             Stage::Closing { .. } => Phase::Closing,
+            Stage::Draining { phase, .. } => phase,
         }
     }
 
@@ -659,9 +662,10 @@ impl Session {
         if matches!(self.stage, Stage::Draining { .. }) {
             return;
         }
+        let phase = self.phase();
         emit(EventKind::Error {
             status: failure.status,
-            phase: self.phase(),
+            phase,
             http_status: failure.http_status,
             text: failure.text.clone(),
         });
@@ -675,6 +679,7 @@ impl Session {
         self.stage = Stage::Draining {
             deadline: expiry(Instant::now(), self.close_timeout),
             failure: Box::new(failure),
+            phase,
         };
     }
 

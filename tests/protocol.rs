@@ -413,6 +413,27 @@ fn what_came_before_a_violation_is_answered_first() {
 }
 
 #[test]
+fn a_violation_while_closing_is_told_as_one() {
+    bounded(|| {
+        for drive in Drive::ALL {
+            let server = Server::listen();
+            let client = Client::new(drive, &server.url());
+            let mut peer = client.open(&server);
+            client.close(1000, b"").unwrap();
+            assert_eq!(peer.close_code(), Some(1000));
+            peer.send(&Frame::text("bad").rsv(4));
+            drop(peer);
+            let failure = client.failure();
+            assert_eq!(
+                (failure.status, failure.phase),
+                (Status::Protocol, Phase::Closing),
+                "{drive:?}"
+            );
+        }
+    });
+}
+
+#[test]
 fn a_violation_does_not_wait_for_a_host_that_takes_nothing() {
     bounded(|| {
         let server = Server::listen();
