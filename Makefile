@@ -148,7 +148,7 @@ OFFSETS ?= 100
 MINUTES ?= 60
 SECONDS ?= 60
 
-faults: setup-build setup-test ## faults at OFFSETS bytes of each way, conversation, direction and kind; at all if there are no more
+faults: setup-build setup-test ## faults at OFFSETS bytes of each way, conversation, direction and kind; `every` for all of the brief ones
 	WSC_FAULTS=$(OFFSETS) WSC_TEST_LIMIT=36000 $(CARGO) test --locked --test faults -- --nocapture
 
 load: setup-build setup-test ## ten thousand connections, gigabytes, reconnect cycles; with figures

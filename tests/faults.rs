@@ -2,8 +2,9 @@
 //! attempt ends, what it tells is in order and true, and nothing is left of it.
 //!
 //! `WSC_FAULTS=N` tries N offsets for each way, conversation, direction and fault, and
-//! every offset where there are no more; `make faults` does that. The offsets come from
-//! `WSC_TEST_SEED`.
+//! every offset where there are no more. `WSC_FAULTS=every` tries all offsets of the brief
+//! conversations, and as many of the long ones as fit beside them. `make faults` does
+//! either. The offsets come from `WSC_TEST_SEED`.
 
 mod support;
 
@@ -327,8 +328,9 @@ fn read_head(stream: &mut impl Read) -> Option<Vec<u8>> {
     Some(head)
 }
 
-/// Tries one fault; tells what became of the bytes of the connection.
-fn attempt(trial: Trial, authority: &Identity) -> Passage {
+/// Tries one fault; tells what became of the bytes of the connection, and in which phase
+/// it ended.
+fn attempt(trial: Trial, authority: &Identity) -> (Passage, Phase) {
     let about = format!("{trial:?}");
     let Trial {
         way,
@@ -402,6 +404,14 @@ fn attempt(trial: Trial, authority: &Identity) -> Passage {
         clean.count() <= closed.count(),
         "{about}: {outcomes:.200?}, {served:.200?}"
     );
+    // A freeze is told by nobody: a deadline ends the attempt, if the server has not closed.
+    if injection.fault == Fault::Freeze && passage.struck {
+        let Outcome { status, phase, .. } = outcomes[0];
+        assert!(
+            status == Status::Timeout || status == Status::Ok || phase == Phase::Closing,
+            "{about}: {status:?} in {phase:?}"
+        );
+    }
     let has_sent_all = outcomes[0].accepted == sent.len() as u64;
     if outcomes[0].is_clean && has_sent_all && !injection.fault.alters() {
         assert!(got.contains(&&sent[..]), "{about}: the server lacks some");
@@ -435,7 +445,7 @@ fn attempt(trial: Trial, authority: &Identity) -> Passage {
             got.iter().map(|got| got.len()).collect::<Vec<_>>()
         );
     }
-    passage
+    (passage, outcomes[0].phase)
 }
 
 fn client(trial: Trial, address: SocketAddr, authority: &Identity) -> Client {
@@ -498,6 +508,7 @@ struct Outcome {
     received: Vec<Vec<u8>>,
     accepted: u64,
     status: Status,
+    phase: Phase,
     is_clean: bool,
     unsent: u64,
 }
@@ -558,22 +569,40 @@ fn run_attempt(trial: Trial, client: &Client, about: &str) -> Outcome {
                     let _lost = client.close(1000, b"");
                 }
             }
-            EventKind::Error { status, text, .. } => {
+            EventKind::Error {
+                status,
+                phase,
+                text,
+                ..
+            } => {
                 assert!(
                     *status != Status::Panic && !text.is_empty(),
                     "{about}: {text}"
                 );
+                let phases: &[Phase] = match before.as_ref().map(Event::event_type) {
+                    None => &[Phase::Tcp, Phase::Proxy],
+                    Some(EventType::Connect) => &[Phase::Tls, Phase::Upgrade],
+                    _ => &[Phase::Open, Phase::Closing],
+                };
+                assert!(
+                    phases.contains(phase),
+                    "{about}: {phase:?} after {before:.100?}: {text}"
+                );
             }
             EventKind::Close {
                 status,
+                phase,
                 clean,
                 unsent,
                 ..
             } => {
-                if let Some(EventKind::Error { status: error, .. }) =
-                    before.map(|before| before.kind)
+                if let Some(EventKind::Error {
+                    status: error,
+                    phase: failed_in,
+                    ..
+                }) = before.map(|before| before.kind)
                 {
-                    assert_eq!(error, *status, "{about}");
+                    assert_eq!((error, failed_in), (*status, *phase), "{about}");
                 } else {
                     assert!(
                         *status == Status::Ok || *status == Status::Aborted,
@@ -584,6 +613,7 @@ fn run_attempt(trial: Trial, client: &Client, about: &str) -> Outcome {
                     received,
                     accepted,
                     status: *status,
+                    phase: *phase,
                     is_clean: *clean,
                     unsent: *unsent,
                 };
@@ -637,16 +667,18 @@ impl Drop for ToldOnPanic<'_> {
 }
 
 /// Tries each in one of several threads: most of them wait for a deadline. Notes the faults
-/// that came to happen.
-fn try_all(trials: &[Trial], authority: &Identity, struck: &Mutex<Vec<Fault>>) {
+/// that came to happen, and in which phase their attempts ended.
+fn try_all(trials: &[Trial], authority: &Identity, struck: &Mutex<Vec<(Fault, Phase)>>) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..24 {
             scope.spawn(|| {
                 while let Some(trial) = trials.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let _told = ToldOnPanic(trial);
-                    if attempt(*trial, authority).struck {
-                        struck.lock().unwrap().push(trial.injection.fault);
+                    let (passage, phase) = attempt(*trial, authority);
+                    if passage.struck {
+                        let mut struck = struck.lock().unwrap();
+                        struck.push((trial.injection.fault, phase));
                     }
                 }
             });
@@ -657,8 +689,10 @@ fn try_all(trials: &[Trial], authority: &Identity, struck: &Mutex<Vec<Fault>>) {
 #[test]
 fn any_fault_at_any_byte_ends_well() {
     alone("any_fault_at_any_byte_ends_well", || {
-        let tries = match std::env::var("WSC_FAULTS") {
-            Ok(tries) => tries.parse().expect("WSC_FAULTS is a number"),
+        let tries = |conversation| match std::env::var("WSC_FAULTS").as_deref() {
+            Ok("every") if conversation == Conversation::Brief => u64::MAX,
+            Ok("every") => 200,
+            Ok(tries) => tries.parse().expect("WSC_FAULTS is a number, or `every`"),
             Err(_) => 1,
         };
         let mut random = Random::new();
@@ -685,10 +719,10 @@ fn any_fault_at_any_byte_ends_well() {
                 server_closes: false,
                 reconnects: false,
             };
-            let passed = attempt(trial, &authority).bytes;
+            let passed = attempt(trial, &authority).0.bytes;
             for fault in Fault::ALL {
                 for (direction, total) in Direction::BOTH.into_iter().zip(passed) {
-                    for offset in offsets(total, tries, &mut random) {
+                    for offset in offsets(total, tries(conversation), &mut random) {
                         trial.injection = Injection {
                             fault,
                             direction,
@@ -702,8 +736,9 @@ fn any_fault_at_any_byte_ends_well() {
                 }
             }
         }
-        // The first ones leave what stays for good, such as OpenSSL's tables. What leaks grows
-        // with every batch; what is left by chance, in threads' caches, does not.
+        // The first ones leave what stays for good, such as OpenSSL's tables. What leaks, wherever
+        // it does, grows with every batch; what is left by chance, in threads' caches, does not.
+        random.shuffle(&mut trials);
         let (struck, mut before) = (Mutex::default(), allocated_bytes());
         let mut growth = Vec::new();
         for batch in trials.chunks(trials.len().div_ceil(4)) {
@@ -728,8 +763,20 @@ fn any_fault_at_any_byte_ends_well() {
         // The length of a handshake varies, and some deadline passes on a busy machine.
         for fault in Fault::ALL {
             let tried = trials.iter().filter(|trial| trial.injection.fault == fault);
-            let struck = struck.iter().filter(|struck| **struck == fault).count();
+            let struck = struck.iter().filter(|struck| struck.0 == fault).count();
             assert!(struck > tried.count() / 2, "{fault:?}: {struck}");
+        }
+        // A connect itself cannot be spoilt here: see tests/dead_network.rs.
+        for phase in [
+            Phase::Proxy,
+            Phase::Tls,
+            Phase::Upgrade,
+            Phase::Open,
+            Phase::Closing,
+        ] {
+            let ended = struck.iter().filter(|struck| struck.1 == phase).count();
+            println!("{ended} of the struck attempts ended in {phase:?}");
+            assert!(ended > 0 || trials.len() < 1000, "none ended in {phase:?}");
         }
     });
 }

@@ -150,4 +150,10 @@ impl Random {
         self.0 ^= self.0 << 17;
         (self.0 >> 8) % below
     }
+
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last as u64 + 1) as usize);
+        }
+    }
 }
