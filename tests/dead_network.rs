@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use support::namespace::{self, Files};
 use support::{Client, Drive, Frame, Host, SHORT, Server, eventually, op, threads};
 use wsc::error::{Phase, Status};
-use wsc::event::EventType;
+use wsc::event::{EventKind, EventType};
 use wsc::report::Retry;
 
 const FILES: Files<'static> = &[
@@ -169,13 +169,16 @@ fn a_link_that_breaks_without_a_word_is_noticed() {
     namespace::apart(name, FILES, || {
         let server = Server::listen();
         let host = Host::new(Drive::Poll);
-        let [pinging, sending] = [0, 1].map(|_| host.connection(&server.url()));
+        let [pinging, stuffed, sending] = [0, 1, 2].map(|_| host.connection(&server.url()));
         pinging.set_ping_interval(Some(SHORT)).unwrap();
-        pinging.set_pong_timeout(Some(4 * SHORT)).unwrap();
+        stuffed.set_ping_interval(None).unwrap();
+        for connection in [&pinging, &stuffed] {
+            connection.set_pong_timeout(Some(4 * SHORT)).unwrap();
+        }
         sending.set_ping_interval(None).unwrap();
         sending.set_user_timeout(Some(2 * SHORT)).unwrap();
         let mut peers = Vec::new();
-        for connection in [&sending, &pinging] {
+        for connection in [&sending, &stuffed, &pinging] {
             connection.connect().unwrap();
             host.expect(EventType::Connect);
             let mut peer = server.accept();
@@ -183,18 +186,32 @@ fn a_link_that_breaks_without_a_word_is_noticed() {
             host.expect(EventType::Handshake);
             peers.push(peer);
         }
-        host.until("a ping leaves", || peers[1].has_input());
-        let ping = peers[1].frame();
+        host.until("a ping leaves", || peers[2].has_input());
+        let ping = peers[2].frame();
         assert_eq!(ping.opcode, op::PING);
-        peers[1].send(&Frame::pong(ping.payload));
+        peers[2].send(&Frame::pong(ping.payload));
         host.expect(EventType::Pong);
         namespace::run("ip link set lo down");
         sending.send_text(b"into the void").unwrap();
-        let mut open = 2;
-        while open > 0 {
-            open -= usize::from(host.next().event_type() == EventType::Close);
+        // So much that a ping cannot even leave.
+        let mut accepted = 0;
+        while stuffed.send_binary(&[0; 64 << 10]).is_ok() {
+            accepted += 1;
         }
-        for (connection, os_error) in [(&pinging, 0), (&sending, libc::ETIMEDOUT)] {
+        stuffed.set_ping_interval(Some(SHORT)).unwrap();
+        let mut open = 3;
+        while open > 0 {
+            let event = host.next();
+            if let EventKind::Close { unsent, .. } = event.kind {
+                open -= 1;
+                let is_stuffed = event.conn_id == stuffed.id();
+                assert!(
+                    unsent <= accepted && (unsent > 0 || !is_stuffed),
+                    "{unsent}"
+                );
+            }
+        }
+        for (connection, os_error) in [(&pinging, 0), (&stuffed, 0), (&sending, libc::ETIMEDOUT)] {
             let report = connection.report().unwrap();
             assert_eq!(
                 (report.status, report.phase, report.os_error),
