@@ -154,6 +154,7 @@ fn ten_thousand_connections_on_one_loop_echo() {
         drop((connections, host));
         process.join();
         before.assert_back();
+        assert!(before.left() < 1 << 20, "{} bytes are left", before.left());
     });
 }
 
@@ -222,23 +223,45 @@ fn reconnect_cycles_leave_nothing() {
         let cycles = scaled(1_000, 100_000);
         let urls = cycle_servers();
         let client = Client::new(Drive::Poll, &urls[0]);
+        client
+            .set_reconnect(|policy| {
+                policy.enabled = true;
+                policy.set_delays(Duration::from_millis(1), Duration::from_millis(1))
+            })
+            .unwrap();
         let start = Instant::now();
         let mut before = Usage::now();
+        client.connect().unwrap();
         for cycle in 0..cycles {
             if cycle == cycles / 10 {
                 before = Usage::now(); // warm
             }
-            client.set_url(&urls[cycle % urls.len()]).unwrap();
-            client.connect().unwrap();
             client.expect(EventType::Connect);
             client.expect(EventType::Handshake);
             client.send_text(b"hello").unwrap();
             assert_eq!(client.text(), "hello");
-            client.close(1000, b"").unwrap();
-            let end = client.end();
-            assert!(end.clean && end.status == Status::Ok, "{end:?}");
+            client.set_url(&urls[cycle % urls.len()]).unwrap();
+            // By the library, and by the host in two ways.
+            match cycle % 3 {
+                0 => {
+                    client.send_text(HANG_UP).unwrap();
+                    assert_eq!(client.failure().status, Status::Closed);
+                    client.expect(EventType::Reconnect);
+                }
+                1 => {
+                    client.reconnect(Duration::ZERO).unwrap();
+                    assert_eq!(client.end().status, Status::Aborted);
+                }
+                _ => {
+                    client.close(1000, b"").unwrap();
+                    let end = client.end();
+                    assert!(end.clean && end.status == Status::Ok, "{end:?}");
+                    client.connect().unwrap();
+                }
+            }
             client.host.forget();
         }
+        client.free();
         let rate = cycles as f64 / start.elapsed().as_secs_f64();
         let (growth, left) = (before.growth(), before.left());
         println!(
@@ -249,6 +272,9 @@ fn reconnect_cycles_leave_nothing() {
         before.assert_back();
     });
 }
+
+/// What a server ends the connection at, without a close frame.
+const HANG_UP: &[u8] = b"hang up";
 
 /// Servers on several addresses: on one the ports would soon all wait for late
 /// packets. Each serves one connection after the other.
@@ -287,6 +313,9 @@ fn serve_one(mut stream: TcpStream) {
             is_open = true;
         }
         while is_open && let Some(frame) = Frame::take(&mut input) {
+            if frame.payload == HANG_UP {
+                return;
+            }
             let answer = Frame::new(frame.opcode, &frame.payload);
             stream.write_all(&answer.bytes()).unwrap();
             if frame.opcode == op::CLOSE {
