@@ -60,17 +60,19 @@
  * Units. Times are milliseconds in an int32_t, WSC_FOREVER where there is no
  * limit. Sizes are bytes. Neither uses 0 for "no limit".
  *
- * Deadlines. Each ends the attempt with WSC_ERR_TIMEOUT, and a server that sends
- * byte by byte extends none up to the open connection. The defaults:
+ * Deadlines. Each ends the attempt, with WSC_ERR_TIMEOUT unless it had its cause
+ * already (a refusal, a violation, close frames of both sides), and a server that
+ * sends byte by byte extends none up to the open connection. The defaults:
  *   10000  wsc_conn_set_connect_timeout: DNS, TCP, proxy and TLS together; anew
  *          for each redirect
  *    none  wsc_conn_set_phase_timeout: one of these alone
  *   10000  wsc_conn_set_handshake_timeout: the upgrade, a refusing answer's body
  *          included
- *   20000  wsc_conn_set_ping_interval: from one ping to the next
+ *   20000  wsc_conn_set_ping_interval: from one ping to the next; ends nothing
  *   20000  wsc_conn_set_pong_timeout: from a ping until anything arrives
  *    none  wsc_conn_set_idle_timeout: without any data, pongs included
- *    5000  wsc_conn_set_close_timeout: from the close frame to the end
+ *    5000  wsc_conn_set_close_timeout: from wsc_conn_close, or the peer's close frame,
+ *          to the end; what is queued has to leave in it, too
  *    none  wsc_conn_set_tcp_user_timeout: until TCP has sent data acknowledged
  *    none  wsc_conn_set_keepalive: silence before TCP itself asks
  */
@@ -457,7 +459,8 @@ typedef enum {
  */
 typedef enum {
     /**
-     * TCP is connected. TLS and the upgrade follow.
+     * TCP is connected, and the proxy, if there is one, has let through. TLS and the upgrade
+     * follow.
      */
     WSC_EVENT_CONNECT = 1,
     /**
@@ -487,8 +490,8 @@ typedef enum {
     WSC_EVENT_BUFFER_DRAIN = 7,
     /**
      * Something failed; CLOSE follows. `status`, `phase`, `data` (a text) say
-     * what, and `code` is the HTTP status if `status` is WSC_ERR_HTTP_STATUS, or the
-     * HTTP status or SOCKS code of a proxy that refused.
+     * what, and `code` is the HTTP status if `status` is WSC_ERR_HTTP_STATUS or
+     * WSC_ERR_REDIRECT, the HTTP status or SOCKS code of a proxy that refused, else 0.
      */
     WSC_EVENT_ERROR = 8,
     /**
@@ -690,7 +693,7 @@ typedef enum {
      */
     WSC_REPORT_RETRY = 7,
     /**
-     * The milliseconds that the server asked to wait (`Retry-After`).
+     * The milliseconds that the server asked to wait (`Retry-After`), an hour at most.
      */
     WSC_REPORT_RETRY_AFTER_MS = 8,
     /**
@@ -885,8 +888,9 @@ typedef struct {
      */
     int32_t message_type;
     /**
-     * CLOSE: the close code, 1005 if the peer gave none, 1006 if no close frame
-     * came. HANDSHAKE: 101. ERROR: the HTTP status, see WSC_EVENT_ERROR.
+     * CLOSE: the close code, 1005 if the peer gave none, 1006 if no close frame came; of
+     * a violation that was told to the peer, the code it was told (1002, 1007, 1009),
+     * and `data` is the error's text. HANDSHAKE: 101. ERROR: see WSC_EVENT_ERROR.
      */
     int32_t code;
     /**
@@ -1011,7 +1015,8 @@ wsc_status_t wsc_loop_new(int32_t callbacks, wsc_loop_t **out);
  * attempt to write what they have queued; each still has to be freed with
  * `wsc_conn_free`. The call closes the fd of `wsc_loop_fd` and ends the background
  * thread: unless called on that thread it waits for a callback running there, but
- * never for the network. Data of polled events dies with the loop.
+ * never for the network. A thread that waits for the resolver ends by itself, later.
+ * Data of polled events dies with the loop.
  *
  * @param loop  Taken. NULL does nothing.
  *
@@ -1654,8 +1659,8 @@ wsc_status_t wsc_conn_set_ping_interval(wsc_conn_t *conn, int32_t interval_ms);
  * Sets how long the peer may stay silent after a ping.
  *
  * Takes effect at once. Any byte received counts as an answer. The time runs from the
- * moment the kernel took the ping, and not while reading is paused. When it is over
- * the attempt fails with WSC_ERR_TIMEOUT.
+ * moment the kernel took the ping, or the next ping was due if it took none, and not
+ * while reading is paused. When it is over the attempt fails with WSC_ERR_TIMEOUT.
  *
  * @param conn        Borrowed. Not NULL.
  * @param timeout_ms  Milliseconds. WSC_FOREVER: no limit. Default 20000.
@@ -1767,9 +1772,12 @@ wsc_status_t wsc_conn_set_connect_timeout(wsc_conn_t *conn, int32_t timeout_ms);
 wsc_status_t wsc_conn_set_handshake_timeout(wsc_conn_t *conn, int32_t timeout_ms);
 
 /**
- * Sets the deadline for the close handshake, from the close frame on.
+ * Sets the deadline for the close handshake.
  *
- * Takes effect with the next attempt.
+ * Takes effect with the next attempt. It runs from `wsc_conn_close`, or the peer's
+ * close frame, to the end of the connection: what is queued has to leave within it,
+ * too, and counts as unsent in CLOSE if it does not. Where both close frames passed,
+ * CLOSE has WSC_OK all the same.
  *
  * @param conn        Borrowed. Not NULL.
  * @param timeout_ms  Milliseconds. WSC_FOREVER: no limit. Default 5000.
@@ -1795,7 +1803,8 @@ wsc_status_t wsc_conn_set_close_timeout(wsc_conn_t *conn, int32_t timeout_ms);
  * Takes effect with the next attempt for what is received, where a larger one fails
  * the attempt with WSC_ERR_MESSAGE_TOO_BIG and close code 1009, and at once for what
  * is sent, where it is refused with WSC_ERR_TOO_BIG. `wsc_conn_set_max_receive_size`
- * sets another size for what is received.
+ * sets another size for what is received. A message that comes as one frame has to
+ * keep to `wsc_conn_set_max_frame_size`, too.
  *
  * @param conn  Borrowed. Not NULL.
  * @param size  Bytes. Default 16777216.
@@ -2192,9 +2201,9 @@ wsc_status_t wsc_conn_add_tls_ca_file(wsc_conn_t *conn, const char *path);
  * Adds lists of revoked certificates.
  *
  * Takes effect with the next attempt. From the first list on, a server's certificate
- * is refused (WSC_ERR_CERTIFICATE_REVOKED) if a list names it, and also if no list of
- * its issuer covers it: one that is not out of date, and is signed by a certificate of
- * `wsc_conn_add_tls_ca`, be that a root or one between. The certificates between the
+ * is refused if a list names it (WSC_ERR_CERTIFICATE_REVOKED), and also if no list of
+ * its issuer covers it (WSC_ERR_CERTIFICATE): one that is not out of date, and is signed by
+ * a certificate of `wsc_conn_add_tls_ca`, be that a root or one between. Those between the
  * server's and the root are not looked up, and no list is fetched: give new ones, after
  * `wsc_conn_reset_tls` if the old are to go.
  *
@@ -2593,6 +2602,7 @@ wsc_status_t wsc_conn_set_proxy(wsc_conn_t *conn, const char *url);
  * the URL of each attempt. NO_PROXY names hosts, which cover what is below them,
  * addresses and networks (`10.0.0.0/8`), separated by commas. In a CGI, where
  * REQUEST_METHOD is set, HTTP_PROXY in capitals comes from the request and is left out.
+ * A value that is no proxy's URL fails the attempts that it is for, in WSC_PHASE_PROXY.
  *
  * @param conn  Borrowed. Not NULL.
  *
@@ -2833,8 +2843,10 @@ wsc_status_t wsc_conn_set_tcp_user_timeout(wsc_conn_t *conn, int32_t timeout_ms)
  * Takes effect with the next attempt. Followed are 301, 302, 303, 307 and 308 with a
  * `Location`, relative ones too; `http` in it stands for `ws`, `https` for `wss`, and
  * from `wss` to `ws` none is followed. To another server go neither `Authorization`,
- * `Cookie` and `Host`, nor the credentials of the URL, nor the client certificate;
- * other headers, subprotocols and messages do.
+ * `Proxy-Authorization`, `Cookie` and `Host`, nor the credentials of the URL, nor the
+ * client certificate; other headers, subprotocols and messages do. The names of
+ * `wsc_conn_set_tls_server_name` and `wsc_conn_set_tls_verify_name` do not hold there;
+ * authorities, pins and lists do.
  *
  * @param conn   Borrowed. Not NULL.
  * @param count  Default 0.
@@ -2856,7 +2868,8 @@ wsc_status_t wsc_conn_set_max_redirects(wsc_conn_t *conn, uint32_t count);
 /**
  * Gives the next attempt a connected socket, in place of a new one.
  *
- * TLS and the upgrade follow on it; DNS, TCP and a proxy are skipped. Later attempts
+ * TLS and the upgrade follow on it; DNS, TCP and a proxy are skipped. It becomes
+ * non-blocking, and yours with it; its other options stay as they are. Later attempts
  * connect by themselves.
  *
  * @param conn  Borrowed. Not NULL.
@@ -2883,10 +2896,11 @@ wsc_status_t wsc_conn_set_socket(wsc_conn_t *conn, int32_t fd);
  * Sets whether a lost connection comes back by itself.
  *
  * Takes effect when an attempt ends. After CLOSE the connection waits, with
- * exponential backoff and full jitter, and not less than a `Retry-After`; then
- * RECONNECT is told and the next attempt begins. `wsc_conn_close`, `wsc_conn_abort`
- * and `wsc_conn_cancel_reconnect` end it. A cause that another attempt cannot mend
- * (WSC_RETRY_NEVER) ends it too.
+ * exponential backoff and full jitter, and not less than a `Retry-After` of up to an
+ * hour; then RECONNECT is told and the next attempt begins. `wsc_conn_close`,
+ * `wsc_conn_abort` and `wsc_conn_cancel_reconnect` end it. A cause that another attempt
+ * cannot mend (WSC_RETRY_NEVER) ends it too, as do the server's close codes 1002 to
+ * 1004 and 1007 to 1010. After any other code, 1000 too, the connection comes back.
  *
  * @param conn  Borrowed. Not NULL.
  * @param on    Default false.

@@ -17,7 +17,8 @@ use super::status::wsc_status_t;
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum wsc_event_type_t {
-    /// TCP is connected. TLS and the upgrade follow.
+    /// TCP is connected, and the proxy, if there is one, has let through. TLS and the upgrade
+    /// follow.
     WSC_EVENT_CONNECT = 1,
     /// The server accepted the upgrade. `data` is its raw response head, `code` 101.
     WSC_EVENT_HANDSHAKE = 2,
@@ -33,8 +34,8 @@ pub enum wsc_event_type_t {
     /// The send queue had reached its limit and is empty again.
     WSC_EVENT_BUFFER_DRAIN = 7,
     /// Something failed; CLOSE follows. `status`, `phase`, `data` (a text) say
-    /// what, and `code` is the HTTP status if `status` is WSC_ERR_HTTP_STATUS, or the
-    /// HTTP status or SOCKS code of a proxy that refused.
+    /// what, and `code` is the HTTP status if `status` is WSC_ERR_HTTP_STATUS or
+    /// WSC_ERR_REDIRECT, the HTTP status or SOCKS code of a proxy that refused, else 0.
     WSC_EVENT_ERROR = 8,
     /// The attempt is over. `status`, `phase`, `code`, `clean`, `by_peer`, `unsent`
     /// and `data` (the close reason) say how.
@@ -186,8 +187,9 @@ pub struct wsc_event_t {
     pub phase: i32,
     /// MESSAGE: a `wsc_message_type_t`.
     pub message_type: i32,
-    /// CLOSE: the close code, 1005 if the peer gave none, 1006 if no close frame
-    /// came. HANDSHAKE: 101. ERROR: the HTTP status, see WSC_EVENT_ERROR.
+    /// CLOSE: the close code, 1005 if the peer gave none, 1006 if no close frame came; of
+    /// a violation that was told to the peer, the code it was told (1002, 1007, 1009),
+    /// and `data` is the error's text. HANDSHAKE: 101. ERROR: see WSC_EVENT_ERROR.
     pub code: i32,
     /// CLOSE: 1 if both sides sent a close frame, else 0.
     pub clean: i32,

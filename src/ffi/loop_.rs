@@ -89,7 +89,8 @@ pub unsafe extern "C" fn wsc_loop_new(callbacks: i32, out: *mut *mut wsc_loop_t)
 /// attempt to write what they have queued; each still has to be freed with
 /// `wsc_conn_free`. The call closes the fd of `wsc_loop_fd` and ends the background
 /// thread: unless called on that thread it waits for a callback running there, but
-/// never for the network. Data of polled events dies with the loop.
+/// never for the network. A thread that waits for the resolver ends by itself, later.
+/// Data of polled events dies with the loop.
 ///
 /// @param loop  Taken. NULL does nothing.
 ///

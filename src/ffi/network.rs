@@ -69,6 +69,7 @@ pub unsafe extern "C" fn wsc_conn_set_proxy(
 /// the URL of each attempt. NO_PROXY names hosts, which cover what is below them,
 /// addresses and networks (`10.0.0.0/8`), separated by commas. In a CGI, where
 /// REQUEST_METHOD is set, HTTP_PROXY in capitals comes from the request and is left out.
+/// A value that is no proxy's URL fails the attempts that it is for, in WSC_PHASE_PROXY.
 ///
 /// @param conn  Borrowed. Not NULL.
 ///
@@ -392,8 +393,10 @@ pub unsafe extern "C" fn wsc_conn_set_tcp_user_timeout(
 /// Takes effect with the next attempt. Followed are 301, 302, 303, 307 and 308 with a
 /// `Location`, relative ones too; `http` in it stands for `ws`, `https` for `wss`, and
 /// from `wss` to `ws` none is followed. To another server go neither `Authorization`,
-/// `Cookie` and `Host`, nor the credentials of the URL, nor the client certificate;
-/// other headers, subprotocols and messages do.
+/// `Proxy-Authorization`, `Cookie` and `Host`, nor the credentials of the URL, nor the
+/// client certificate; other headers, subprotocols and messages do. The names of
+/// `wsc_conn_set_tls_server_name` and `wsc_conn_set_tls_verify_name` do not hold there;
+/// authorities, pins and lists do.
 ///
 /// @param conn   Borrowed. Not NULL.
 /// @param count  Default 0.
@@ -423,7 +426,8 @@ pub unsafe extern "C" fn wsc_conn_set_max_redirects(
 
 /// Gives the next attempt a connected socket, in place of a new one.
 ///
-/// TLS and the upgrade follow on it; DNS, TCP and a proxy are skipped. Later attempts
+/// TLS and the upgrade follow on it; DNS, TCP and a proxy are skipped. It becomes
+/// non-blocking, and yours with it; its other options stay as they are. Later attempts
 /// connect by themselves.
 ///
 /// @param conn  Borrowed. Not NULL.

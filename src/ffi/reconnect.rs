@@ -47,10 +47,11 @@ fn limit(attempts: i32) -> Result<Option<u32>, Status> {
 /// Sets whether a lost connection comes back by itself.
 ///
 /// Takes effect when an attempt ends. After CLOSE the connection waits, with
-/// exponential backoff and full jitter, and not less than a `Retry-After`; then
-/// RECONNECT is told and the next attempt begins. `wsc_conn_close`, `wsc_conn_abort`
-/// and `wsc_conn_cancel_reconnect` end it. A cause that another attempt cannot mend
-/// (WSC_RETRY_NEVER) ends it too.
+/// exponential backoff and full jitter, and not less than a `Retry-After` of up to an
+/// hour; then RECONNECT is told and the next attempt begins. `wsc_conn_close`,
+/// `wsc_conn_abort` and `wsc_conn_cancel_reconnect` end it. A cause that another attempt
+/// cannot mend (WSC_RETRY_NEVER) ends it too, as do the server's close codes 1002 to
+/// 1004 and 1007 to 1010. After any other code, 1000 too, the connection comes back.
 ///
 /// @param conn  Borrowed. Not NULL.
 /// @param on    Default false.

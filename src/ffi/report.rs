@@ -41,7 +41,7 @@ pub enum wsc_report_number_t {
     WSC_REPORT_PROXY_STATUS = 6,
     /// A `wsc_retry_t`.
     WSC_REPORT_RETRY = 7,
-    /// The milliseconds that the server asked to wait (`Retry-After`).
+    /// The milliseconds that the server asked to wait (`Retry-After`), an hour at most.
     WSC_REPORT_RETRY_AFTER_MS = 8,
     /// How many redirects were followed.
     WSC_REPORT_REDIRECTS = 9,

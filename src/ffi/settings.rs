@@ -274,8 +274,8 @@ pub unsafe extern "C" fn wsc_conn_set_ping_interval(
 /// Sets how long the peer may stay silent after a ping.
 ///
 /// Takes effect at once. Any byte received counts as an answer. The time runs from the
-/// moment the kernel took the ping, and not while reading is paused. When it is over
-/// the attempt fails with WSC_ERR_TIMEOUT.
+/// moment the kernel took the ping, or the next ping was due if it took none, and not
+/// while reading is paused. When it is over the attempt fails with WSC_ERR_TIMEOUT.
 ///
 /// @param conn        Borrowed. Not NULL.
 /// @param timeout_ms  Milliseconds. WSC_FOREVER: no limit. Default 20000.
@@ -424,9 +424,12 @@ pub unsafe extern "C" fn wsc_conn_set_handshake_timeout(
     })
 }
 
-/// Sets the deadline for the close handshake, from the close frame on.
+/// Sets the deadline for the close handshake.
 ///
-/// Takes effect with the next attempt.
+/// Takes effect with the next attempt. It runs from `wsc_conn_close`, or the peer's
+/// close frame, to the end of the connection: what is queued has to leave within it,
+/// too, and counts as unsent in CLOSE if it does not. Where both close frames passed,
+/// CLOSE has WSC_OK all the same.
 ///
 /// @param conn        Borrowed. Not NULL.
 /// @param timeout_ms  Milliseconds. WSC_FOREVER: no limit. Default 5000.
@@ -460,7 +463,8 @@ pub unsafe extern "C" fn wsc_conn_set_close_timeout(
 /// Takes effect with the next attempt for what is received, where a larger one fails
 /// the attempt with WSC_ERR_MESSAGE_TOO_BIG and close code 1009, and at once for what
 /// is sent, where it is refused with WSC_ERR_TOO_BIG. `wsc_conn_set_max_receive_size`
-/// sets another size for what is received.
+/// sets another size for what is received. A message that comes as one frame has to
+/// keep to `wsc_conn_set_max_frame_size`, too.
 ///
 /// @param conn  Borrowed. Not NULL.
 /// @param size  Bytes. Default 16777216.

@@ -147,9 +147,9 @@ pub unsafe extern "C" fn wsc_conn_add_tls_ca_file(
 /// Adds lists of revoked certificates.
 ///
 /// Takes effect with the next attempt. From the first list on, a server's certificate
-/// is refused (WSC_ERR_CERTIFICATE_REVOKED) if a list names it, and also if no list of
-/// its issuer covers it: one that is not out of date, and is signed by a certificate of
-/// `wsc_conn_add_tls_ca`, be that a root or one between. The certificates between the
+/// is refused if a list names it (WSC_ERR_CERTIFICATE_REVOKED), and also if no list of
+/// its issuer covers it (WSC_ERR_CERTIFICATE): one that is not out of date, and is signed by
+/// a certificate of `wsc_conn_add_tls_ca`, be that a root or one between. Those between the
 /// server's and the root are not looked up, and no list is fetched: give new ones, after
 /// `wsc_conn_reset_tls` if the old are to go.
 ///

@@ -193,7 +193,7 @@ enum class pin_type : std::int32_t {
     public_key = WSC_PIN_PUBLIC_KEY,
 };
 
-/// What becomes of messages that wait when an automatic reconnect follows.
+/// What becomes of messages that have not left when an attempt ends and an automatic reconnect follows.
 enum class queue_policy : std::int32_t {
     drop = WSC_QUEUE_DROP,
     keep = WSC_QUEUE_KEEP,
@@ -282,7 +282,8 @@ public:
 
     /// How far the attempt had come.
     wsc::phase phase() const noexcept { return phase_; }
-    /// The server's answer if `status()` is `status::http_status`, else 0.
+    /// The server's answer if `status()` is `status::http_status` or `status::redirect`, the HTTP
+    /// status or SOCKS code of a proxy that refused, else 0.
     int http_status() const noexcept { return http_status_; }
 
 private:
@@ -551,7 +552,7 @@ public:
 
     wsc::status status() const noexcept { return static_cast<wsc::status>(raw().status); }
     wsc::phase phase() const noexcept { return static_cast<wsc::phase>(raw().phase); }
-    /// The server's answer if `status()` is `status::http_status`, else 0.
+    /// As `connection_error::http_status` says.
     int http_status() const noexcept { return raw().code; }
     /// For people.
     std::string_view text() const noexcept { return event_of::text(); }
@@ -562,7 +563,7 @@ class close_info : public detail::event_of<event_type::close> {
 public:
     using event_of::event_of;
 
-    /// 1005 if the peer gave none, 1006 if no close frame came.
+    /// 1005 if the peer gave none, 1006 if no close frame came; of a violation, what the peer was told.
     int code() const noexcept { return raw().code; }
     std::string_view reason() const noexcept { return text(); }
     /// Whether both sides sent a close frame.
@@ -1079,11 +1080,13 @@ public:
                       "set_binary_type");
     }
 
-    /// Received messages; at once for sent ones.
+    /// At once, from the next frame on. Received messages, whatever `set_max_message_size` says.
     void set_max_receive_size(std::size_t size) const
     {
         detail::check(wsc_conn_set_max_receive_size(conn_, size), "set_max_receive_size");
     }
+
+    /// Received messages; at once for sent ones.
     void set_max_message_size(std::size_t size) const
     {
         detail::check(wsc_conn_set_max_message_size(conn_, size), "set_max_message_size");
@@ -1162,7 +1165,7 @@ public:
         detail::check(wsc_conn_set_receive_queue_limit(conn_, limit), "set_receive_queue_limit");
     }
 
-    /// How long the server may send nothing at all.
+    /// At once. How long the server may send nothing at all.
     void set_idle_timeout(milliseconds timeout) const
     {
         set_time(wsc_conn_set_idle_timeout, timeout, "set_idle_timeout");
@@ -1268,7 +1271,7 @@ public:
         detail::check(wsc_conn_set_reconnect_after_fatal(conn_, on), "set_reconnect_after_fatal");
     }
 
-    /// What becomes of messages that wait; the time is for `queue_policy::expire`.
+    /// What becomes of messages that have not left; the time is for `queue_policy::expire`.
     void set_queue_policy(queue_policy policy, milliseconds expire = milliseconds::zero()) const
     {
         constexpr const char *call = "set_queue_policy";

@@ -24,7 +24,7 @@ final class AutoReconnect
      * @param int|null $limit how many reconnects may follow each other; null: any number
      * @param float $stableAfter seconds open after which delays and counting begin anew
      * @param bool $afterFatal whether also after causes that it cannot mend: a 403, an untrusted certificate
-     * @param QueuePolicy $queued what becomes of messages that wait for the connection to open
+     * @param QueuePolicy $queued what becomes of messages that have not left when an attempt ends
      * @param float|null $expireAfter seconds that they may wait, with QueuePolicy::Expire
      */
     public function __construct(

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Wsc;
 
 /**
- * What becomes of messages that still wait for a connection to open when an attempt ends.
+ * What becomes of messages that have not left when an attempt ends and another one follows.
  *
  * @see AutoReconnect
  */
