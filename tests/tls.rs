@@ -5,18 +5,19 @@ mod support;
 
 use std::fs;
 use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
-use std::sync::{Mutex, mpsc};
+use std::sync::{Mutex, OnceLock, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use openssl::ssl::{SslAcceptor, SslVerifyMode, SslVersion};
 use openssl::symm::Cipher;
 use support::programs::Directory;
 use support::tls::{Identity, Subject};
 use support::{
-    Client, Drive, Failure, Frame, Gate, Host, Peer, SHORT, Scripts, Server, alone, bounded, op,
-    traced,
+    Client, DEADLINE, Drive, Failure, Frame, Gate, Host, Peer, SHORT, Scripts, Server, alone,
+    bounded, op, traced,
 };
 use wsc::error::{Phase, Status};
 use wsc::event::EventType;
@@ -43,7 +44,11 @@ fn serve(acceptor: SslAcceptor, script: impl Fn(Peer) + Send + Sync + 'static) -
 
 /// A client that trusts the authority, and nobody else.
 fn trusting(authority: &Identity, url: &str) -> Client {
-    let client = Client::new(Drive::Poll, url);
+    trusting_on(Drive::Poll, authority, url)
+}
+
+fn trusting_on(drive: Drive, authority: &Identity, url: &str) -> Client {
+    let client = Client::new(drive, url);
     client
         .set_tls(|tls| {
             tls.system_roots = false;
@@ -831,5 +836,104 @@ fn a_close_frame_that_cannot_be_answered_ends_with_an_error() {
         let error = end.error.as_ref().expect("what kept the answer back");
         assert_eq!((error.status, end.status), (Status::Tls, Status::Tls));
         is_over.open();
+    });
+}
+
+/// When a child began to end.
+static ENDING: OnceLock<Instant> = OnceLock::new();
+/// How a child ends that has waited for threads.
+const WAITED: i32 = 3;
+/// Half of what an end waits at most.
+const PROMPT: Duration = Duration::from_millis(50);
+
+/// Runs last in a child. What a sanitizer does after it takes its time, and takes what the
+/// parent's threads have for leaks.
+extern "C" fn end_child() {
+    if let Some(began) = ENDING.get() {
+        let status = if began.elapsed() < PROMPT { 0 } else { WAITED };
+        // SAFETY: nothing follows.
+        unsafe { libc::_exit(status) };
+    }
+}
+
+/// Forks, and tells whether the child, which runs `test` and exits, has waited for threads.
+fn waits_in_child(test: impl FnOnce()) -> bool {
+    // SAFETY: the child calls the library, which promises to work there, and neither
+    // returns nor unwinds into the test.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        // SAFETY: no pointers. It is not inherited, and a child that hangs has to end.
+        unsafe { libc::alarm(DEADLINE.as_secs() as u32) };
+        if catch_unwind(AssertUnwindSafe(test)).is_err() {
+            // SAFETY: nothing follows.
+            unsafe { libc::_exit(1) };
+        }
+        ENDING.set(Instant::now()).unwrap();
+        std::process::exit(0);
+    }
+    let mut status = 0;
+    // SAFETY: the child is ours, and the status has room.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert!(libc::WIFEXITED(status), "the child failed: {status:#x}");
+    match libc::WEXITSTATUS(status) {
+        0 => false,
+        WAITED => true,
+        failed => panic!("the child failed: {failed}"),
+    }
+}
+
+/// While one of the parent's threads is at work, for which the end of the parent would wait.
+#[test]
+fn a_child_has_sessions_of_its_own() {
+    alone("a_child_has_sessions_of_its_own", || {
+        /// A busy machine may hold up a child's end, too.
+        const CHILDREN: usize = 10;
+        // First of all, so that what OpenSSL does at exit is done before.
+        // SAFETY: a plain function.
+        assert_eq!(unsafe { libc::atexit(end_child) }, 0);
+        let authority = Identity::authority();
+        let scripts = serve(authority.server().acceptor(), echo);
+        let url = scripts.secure_url();
+        let exchange = |client: &Client, text: &str| {
+            client.send_text(text.as_bytes()).unwrap();
+            assert_eq!(client.text(), text);
+        };
+        for drive in [Drive::Poll, Drive::Thread] {
+            let client = trusting_on(drive, &authority, &url);
+            open(&client);
+            exchange(&client, "before");
+            let busy = trusting_on(Drive::Thread, &authority, &url);
+            let (is_at_work, is_done) = (Gate::default(), Gate::default());
+            let gates = (is_at_work.clone(), is_done.clone());
+            busy.on(EventType::Handshake, move |_, _| {
+                gates.0.open();
+                gates.1.wait();
+            });
+            busy.connect().unwrap();
+            is_at_work.wait();
+            let mut waits = (0..CHILDREN).map(|_| {
+                waits_in_child(|| {
+                    assert_eq!(client.send_text(b"child"), Err(Status::Forked));
+                    client.free();
+                    client.host.event_loop.free();
+                    let own = trusting_on(drive, &authority, &url);
+                    open(&own);
+                    exchange(&own, "child");
+                    close(&own);
+                })
+            });
+            assert!(
+                waits.any(|waits| !waits),
+                "a child waits for its parent's thread"
+            );
+            is_done.open();
+            busy.expect(EventType::Connect);
+            busy.expect(EventType::Handshake);
+            close(&busy);
+            exchange(&client, "parent");
+            close(&client);
+        }
+        scripts.finish();
     });
 }
