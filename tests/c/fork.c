@@ -56,7 +56,7 @@ static void on_free(void *userdata)
     count(&host->frees, 1);
 }
 
-static wsc_conn_t *open_conn(struct host *host, wsc_callbacks_t mode, const char *url)
+static wsc_conn_t *make_conn(struct host *host, wsc_callbacks_t mode, const char *url)
 {
     wsc_conn_t *conn;
 
@@ -69,6 +69,13 @@ static wsc_conn_t *open_conn(struct host *host, wsc_callbacks_t mode, const char
     CHECK_OK(wsc_conn_on_message(conn, on_event, host));
     CHECK_OK(wsc_conn_on_close(conn, on_event, host));
     CHECK_OK(wsc_conn_on_free(conn, on_free, host));
+    return conn;
+}
+
+static wsc_conn_t *open_conn(struct host *host, wsc_callbacks_t mode, const char *url)
+{
+    wsc_conn_t *conn = make_conn(host, mode, url);
+
     CHECK_OK(wsc_conn_connect(conn));
     return conn;
 }
@@ -148,6 +155,21 @@ static void fork_once(struct host *host, wsc_conn_t *conn, int frees, const char
     CHECK(result == 'k');
     CHECK(close(ends[0]) == 0);
     CHECK(waitpid(child, NULL, 0) == child);
+}
+
+/* As a host does that sets everything up before it has workers. */
+static void fork_before_connecting(wsc_callbacks_t mode, const char *url)
+{
+    int threads = entries("/proc/self/task");
+    struct host host;
+    wsc_conn_t *conn = make_conn(&host, mode, url);
+
+    CHECK(entries("/proc/self/task") <= threads); /* one that was joined may still be listed */
+    fork_once(&host, conn, 1, url);
+    CHECK_OK(wsc_conn_connect(conn));
+    exchange(&host, conn, mode);
+    close_and_free(&host, conn, mode);
+    await_other_threads();
 }
 
 static void run(wsc_callbacks_t mode, const char *url)
@@ -403,6 +425,8 @@ int main(int argc, char **argv)
 
     CHECK(atexit(end_child) == 0);
     random_in_each_process(); /* forked before the first connection */
+    fork_before_connecting(WSC_CALLBACKS_ON_DISPATCH, url);
+    fork_before_connecting(WSC_CALLBACKS_ON_THREAD, url);
     run_and_fork_inside(WSC_CALLBACKS_ON_DISPATCH, url);
 #if !UNDER_TSAN
     run_and_fork_inside(WSC_CALLBACKS_ON_THREAD, url);

@@ -10,6 +10,7 @@ use Wsc\Loop;
 use Wsc\State;
 use Wsc\Status;
 use Wsc\Tests\Support\Channel;
+use Wsc\Tests\Support\Script;
 use Wsc\Tests\Support\Server;
 use Wsc\Tests\Support\TestCase;
 
@@ -72,6 +73,31 @@ final class ForkTest extends TestCase
 
         self::assertSame('from the child ' . State::Closed->name, $received);
         $this->assertEchoes($parents);
+    }
+
+    public function testAForkBeforeTheFirstConnection(): void
+    {
+        $server = Server::echo();
+        $script = Script::code('
+            $ws = new Wsc\Connection($argv[1]);
+            $pid = pcntl_fork();
+            if ($pid === 0) {
+                $ws = new Wsc\Connection($argv[1]);
+            } else {
+                pcntl_waitpid($pid, $status);
+                echo "the child ended with $status, ";
+            }
+            $ws->onMessage = static function (Wsc\Connection $c, string $data): void {
+                echo "received $data, ";
+                $c->close();
+            };
+            $ws->connect();
+            $ws->send($pid === 0 ? "child" : "parent");
+            Wsc\Loop::run();
+        ', [$server->url]);
+
+        self::assertSame('received child, the child ended with 0, received parent, ', $script->output);
+        self::assertSame(0, $script->status);
     }
 
     public function testAChildThatEndsInOrderDisturbsNothing(): void

@@ -187,6 +187,27 @@ def test_a_fork() -> None:
         assert run("-W", "ignore::DeprecationWarning", "-c", FORK, url).stderr == ""
 
 
+FORK_BEFORE_CONNECTING = """
+import asyncio, os, sys, wsc
+
+async def main(text):
+    async with wsc.connect(sys.argv[1]) as ws:
+        await ws.send(text)
+        assert await ws.recv() == text
+
+pid = os.fork()
+asyncio.run(main("parent" if pid else "child"))
+if pid:
+    _, status = os.waitpid(pid, 0)
+    assert status == 0, status
+"""
+
+
+def test_a_fork_before_the_first_connection() -> None:
+    with serving(echo) as url:
+        assert run("-c", FORK_BEFORE_CONNECTING, url).stderr == ""
+
+
 FORK_IN_A_HANDLER = """
 import os, sys, wsc.sync
 
