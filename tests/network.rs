@@ -7,6 +7,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
+use openssl::ssl::SslVerifyMode;
+use support::tls::{Identity, Subject};
 use support::{Client, Drive, Frame, Peer, Server, bounded, field};
 use wsc::error::{Phase, Status};
 use wsc::event::EventType;
@@ -234,6 +236,81 @@ fn redirects_are_followed_when_asked_for_and_secrets_stay() {
         );
         client.expect(EventType::Handshake);
         assert_eq!(client.report().unwrap().redirects, 2);
+    });
+}
+
+#[test]
+fn a_redirect_from_tls_to_an_open_connection_is_not_followed() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let open = Server::listen();
+        for away in [open.url(), open.url().replace("ws:", "http:")] {
+            let acceptor = authority.server().acceptor();
+            let scripts = Server::listen().serve(move |peer| {
+                let mut peer = peer.secure(&acceptor);
+                redirect(&mut peer, 307, &away);
+                peer.until_gone();
+            });
+            let client = Client::new(Drive::Poll, &scripts.secure_url());
+            client.set_tls(|tls| tls.add_ca(&authority.pem())).unwrap();
+            client.set_max_redirects(1).unwrap();
+            client.connect().unwrap();
+            client.expect(EventType::Connect);
+            let failure = client.failure();
+            assert_eq!(
+                (failure.status, failure.http_status),
+                (Status::Redirect, 307)
+            );
+            assert!(!open.is_called());
+            scripts.finish();
+        }
+    });
+}
+
+#[test]
+fn a_redirect_to_another_origin_shows_it_no_client_certificate() {
+    bounded(|| {
+        let authority = Identity::authority();
+        let identity = authority.issue(&Subject {
+            name: "client",
+            ..Subject::default()
+        });
+        let acceptor = |verify| {
+            let root = authority.certificate.clone();
+            authority.server().acceptor_with(|builder| {
+                builder.cert_store_mut().add_cert(root).unwrap();
+                builder.set_verify(verify);
+            })
+        };
+        let asks = acceptor(SslVerifyMode::PEER);
+        let second = Server::listen().serve(move |peer| {
+            let mut peer = peer.secure(&asks);
+            assert!(peer.tls().ssl().peer_certificate().is_none());
+            peer.accept();
+            peer.until_gone();
+        });
+        let demands = acceptor(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+        let away = second.secure_url();
+        let first = Server::listen().serve(move |peer| {
+            let location = ["/elsewhere", &away][peer.index];
+            redirect(&mut peer.secure(&demands), 307, location);
+        });
+        let client = Client::new(Drive::Poll, &first.secure_url());
+        client
+            .set_tls(|tls| {
+                tls.add_ca(&authority.pem())?;
+                tls.set_identity(&identity.pem(), &identity.key_pem(), "")
+            })
+            .unwrap();
+        client.set_max_redirects(2).unwrap();
+        client.connect().unwrap();
+        client.expect(EventType::Connect);
+        client.expect(EventType::Handshake);
+        assert_eq!(client.report().unwrap().redirects, 2);
+        client.abort().unwrap();
+        client.end();
+        first.finish();
+        second.finish();
     });
 }
 
