@@ -310,6 +310,38 @@ fn a_socks_refusal_has_its_code() {
     });
 }
 
+#[test]
+fn a_refused_login_is_in_no_text() {
+    bounded(|| {
+        const HTTP: &[&[u8]] = &[b"HTTP/1.1 407 Log in\r\n\r\n"];
+        const SOCKS: &[&[u8]] = &[&[5, 2], &[1, 1]];
+        for (scheme, answers) in [("http", HTTP), ("socks5", SOCKS)] {
+            let server = Server::listen();
+            let proxy = proxy_url(scheme, &server).replace("//", "//me:secret@");
+            let client = client("ws://nowhere.example/", &proxy);
+            client.connect().unwrap();
+            let script = server.serve(move |mut peer| {
+                for answer in answers {
+                    assert!(peer.says_more());
+                    peer.forget_input();
+                    peer.write(answer);
+                }
+                peer.until_gone();
+            });
+            let failure = client.failure();
+            assert_eq!(
+                (failure.status, failure.phase),
+                (Status::ProxyAuth, Phase::Proxy)
+            );
+            let told = format!("{failure:?} {:?}", client.report().unwrap());
+            for secret in ["secret", "c2VjcmV0"] {
+                assert!(!told.contains(secret), "{told}");
+            }
+            script.finish();
+        }
+    });
+}
+
 /// What comes of a proxy that says only the first bytes of `answers`, each of which
 /// follows something of the client, and then stays or goes: one failure for each number
 /// of bytes.
