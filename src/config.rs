@@ -947,6 +947,7 @@ mod tests {
         }
         for location in [
             "ftp://host/",
+            "ws+unix:///run/x.sock",
             "mailto:me",
             "ws:host",
             "http://",

@@ -27,8 +27,19 @@ fn table(heading: &str) -> Vec<Vec<&'static str>> {
     rows.map(cells).collect()
 }
 
+/// A limit that the crate does not export: a number, or one shifted to the left.
+fn constant(source: &str, name: &str) -> usize {
+    let start = format!("const {name}: usize = ");
+    let (_, rest) = source.split_once(&start).unwrap();
+    let (value, _) = rest.split_once(';').unwrap();
+    let (number, shift) = value.split_once(" << ").unwrap_or((value, "0"));
+    number.parse::<usize>().unwrap() << shift.parse::<u32>().unwrap()
+}
+
 #[test]
 fn limits_are_stated_with_their_defaults() {
+    const PROXY: &str = include_str!("../src/connect/proxy.rs");
+    const HELPERS: &str = include_str!("../src/helpers.rs");
     let defaults = Config::new("ws://host").unwrap();
     let time = |time: Option<Duration>| format!("{} s", time.unwrap().as_secs());
     let size = |size: usize| match size {
@@ -49,6 +60,11 @@ fn limits_are_stated_with_their_defaults() {
         ("pong timeout", time(defaults.pong_timeout)),
         ("header size", size(defaults.max_header_size)),
         ("header fields, fixed", http::MAX_FIELDS.to_string()),
+        (
+            "kept body of a refusal, fixed",
+            size(config::MAX_REFUSAL_BODY),
+        ),
+        ("proxy's answer, fixed", size(constant(PROXY, "MAX_HEAD"))),
         ("message size", size(defaults.max_message_size)),
         ("frame size", size(defaults.max_frame_size)),
         ("fragments of a message", defaults.max_fragments.to_string()),
@@ -59,6 +75,14 @@ fn limits_are_stated_with_their_defaults() {
         ("receive queue", size(defaults.receive_queue_limit)),
         ("send queue", size(defaults.send_queue_limit)),
         ("redirects", config::DEFAULT_MAX_REDIRECTS.to_string()),
+        (
+            "a loop's helper threads at work, fixed",
+            constant(HELPERS, "MAX_BUSY").to_string(),
+        ),
+        (
+            "a loop's helper threads, fixed",
+            constant(HELPERS, "MAX_THREADS").to_string(),
+        ),
     ];
     let stated: Vec<_> = table("Limit")
         .into_iter()
