@@ -3,16 +3,18 @@
 //!
 //! What the header forbids is left out: a handle that was freed, a pointer that is
 //! not readable for its length. So each handle counts the calls that use it, and is
-//! freed, by whichever thread, while there are none.
+//! freed, by whichever thread, while there are none; a loop also by the callback that
+//! its only one runs.
 
 use std::ffi::{CString, c_void};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::ptr::{null, null_mut};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use arbitrary::{Arbitrary, Unstructured};
 use wsc::ffi::*;
@@ -55,6 +57,7 @@ enum What {
     StandbyGrace(i16),
     BusyPoll(u8),
     LoopFd,
+    LoopFree,
     Send(u8, Vec<u8>),
     SendMessage(i8, i8, i8, Vec<u8>),
     SendMuch,
@@ -75,8 +78,10 @@ enum What {
     Socket(Socket),
     Ask(u8, i8, u8),
     On(u8, bool),
+    OnEvent(u8, bool),
     Head(Vec<u8>, Vec<u8>, u8),
     Peer(Peer),
+    Wait,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -99,10 +104,22 @@ const CONNS: usize = 3;
 /// Kinds of callbacks.
 const EVENTS: u8 = 10;
 
-/// A connection's handle, which several threads use and one may free.
-#[derive(Default)]
-struct Slot {
-    conn: AtomicPtr<wsc_conn_t>,
+/// How long a script gives the loop's thread, which may have nothing to do.
+const MOMENT: Duration = Duration::from_millis(1);
+/// The end of a callback waits for nothing that could take longer.
+const LONGEST_CALLBACK: Duration = Duration::from_secs(60);
+
+/// The environment names no proxy, which might be anywhere.
+static HAS_NO_PROXY: LazyLock<bool> = LazyLock::new(|| {
+    std::env::vars_os().all(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        !name.as_encoded_bytes().ends_with(b"_proxy")
+    })
+});
+
+/// A handle, which several threads use and one may free.
+struct Slot<T> {
+    handle: AtomicPtr<T>,
     /// Calls under way, or one of the following.
     users: AtomicUsize,
 }
@@ -114,36 +131,53 @@ const FILLING: usize = GONE - 1;
 /// It will never have one again.
 const SHUT: usize = GONE - 2;
 
-impl Slot {
-    /// Calls with the handle, or with NULL after the free.
-    fn with<T>(&self, call: impl FnOnce(*mut wsc_conn_t) -> T) -> T {
-        let enter = |users: usize| (users < SHUT).then(|| users + 1);
-        match self
-            .users
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, enter)
-        {
-            Ok(_) => {
-                let result = call(self.conn.load(Ordering::SeqCst));
-                self.users.fetch_sub(1, Ordering::SeqCst);
-                result
-            }
-            Err(_) => call(null_mut()),
+impl<T> Slot<T> {
+    fn new() -> Self {
+        Slot {
+            handle: AtomicPtr::default(),
+            users: AtomicUsize::new(GONE),
         }
     }
 
-    /// Frees the handle unless a call is under way.
-    fn free(&self) {
-        if self.moves(0, GONE) {
-            let conn = self.conn.swap(null_mut(), Ordering::SeqCst);
+    /// Calls with the handle, or with NULL after the free.
+    fn with<R>(&self, call: impl FnOnce(*mut T) -> R) -> R {
+        if !self.count(|users| users + 1) {
+            return call(null_mut());
+        }
+        let result = call(self.handle.load(Ordering::SeqCst));
+        // Unless a callback has freed it meanwhile.
+        self.count(|users| users - 1);
+        result
+    }
+
+    /// Counts the calls under way, if there is a handle.
+    fn count(&self, change: impl Fn(usize) -> usize) -> bool {
+        let change = |users: usize| (users < SHUT).then(|| change(users));
+        self.users
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, change)
+            .is_ok()
+    }
+
+    /// Frees the handle unless other calls are under way than the caller's own.
+    fn free(&self, own: usize, free: unsafe extern "C" fn(*mut T)) {
+        if self.moves(own, GONE) {
+            let handle = self.handle.swap(null_mut(), Ordering::SeqCst);
             // SAFETY: NULL or good, and the last call on it.
-            unsafe { wsc_conn_free(conn) };
+            unsafe { free(handle) };
+        }
+    }
+
+    /// Frees the handle for good. A callback on the loop's thread may still use it.
+    fn shut(&self, free: unsafe extern "C" fn(*mut T)) {
+        while !self.moves(GONE, SHUT) {
+            self.free(0, free);
         }
     }
 
     /// Puts a new handle in, if there is none.
-    fn fill(&self, conn: impl FnOnce() -> *mut wsc_conn_t) {
+    fn fill(&self, handle: impl FnOnce() -> *mut T) {
         if self.moves(GONE, FILLING) {
-            self.conn.store(conn(), Ordering::SeqCst);
+            self.handle.store(handle(), Ordering::SeqCst);
             self.users.store(0, Ordering::SeqCst);
         }
     }
@@ -158,14 +192,18 @@ impl Slot {
 
 /// The objects of one run, which outlive every call on them.
 struct World {
-    event_loop: *mut wsc_loop_t,
-    slots: [Slot; CONNS],
+    on_thread: bool,
+    event_loop: Slot<wsc_loop_t>,
+    slots: [Slot<wsc_conn_t>; CONNS],
     peers: [Mutex<Option<UnixStream>>; CONNS],
     inside: Vec<Call>,
     called: AtomicUsize,
     made: AtomicUsize,
     /// How often the callback ran that is the last of a connection.
     ended: AtomicUsize,
+    /// Callbacks set with a release, and released.
+    lent: AtomicUsize,
+    released: AtomicUsize,
 }
 
 // SAFETY: the functions may be called from any thread; the rest is atomic or locked.
@@ -175,25 +213,27 @@ pub fn run(input: &[u8]) {
     let Ok(script) = Script::arbitrary_take_rest(Unstructured::new(input)) else {
         return;
     };
-    let event_loop = {
+    let world = World {
+        on_thread: script.on_thread,
+        event_loop: Slot::new(),
+        slots: std::array::from_fn(|_| Slot::new()),
+        peers: Default::default(),
+        inside: script.inside,
+        called: AtomicUsize::new(0),
+        made: AtomicUsize::new(0),
+        ended: AtomicUsize::new(0),
+        lent: AtomicUsize::new(0),
+        released: AtomicUsize::new(0),
+    };
+    world.event_loop.fill(|| {
         let mut event_loop = null_mut();
         let callbacks = i32::from(script.on_thread);
         // SAFETY: `event_loop` is writable.
         let status = unsafe { wsc_loop_new(callbacks, &mut event_loop) };
         assert_eq!(status, wsc_status_t::WSC_OK);
         event_loop
-    };
-    let world = World {
-        event_loop,
-        slots: Default::default(),
-        peers: Default::default(),
-        inside: script.inside,
-        called: AtomicUsize::new(0),
-        made: AtomicUsize::new(0),
-        ended: AtomicUsize::new(0),
-    };
+    });
     for slot in &world.slots {
-        slot.users.store(GONE, Ordering::SeqCst);
         slot.fill(|| world.new_conn());
     }
     if script.second.is_empty() && script.third.is_empty() {
@@ -209,15 +249,10 @@ pub fn run(input: &[u8]) {
         });
     }
     for slot in &world.slots {
-        // A callback on the loop's thread may still use it.
-        while !slot.moves(GONE, SHUT) {
-            slot.free();
-        }
+        slot.shut(wsc_conn_free);
     }
-    // SAFETY: good, and not used again.
-    unsafe { wsc_loop_free(world.event_loop) };
-    let (made, ended) = (world.made.into_inner(), world.ended.into_inner());
-    assert_eq!(made, ended, "connections made, and told to be freed");
+    world.event_loop.shut(wsc_loop_free);
+    world.check_end();
 }
 
 /// The last callback of a connection.
@@ -227,7 +262,14 @@ unsafe extern "C" fn count_end(world: *mut c_void) {
     world.ended.fetch_add(1, Ordering::SeqCst);
 }
 
-/// The userdata is the world, which is there until the loop was freed.
+/// The callback of `wsc_conn_on_event` will not run again.
+unsafe extern "C" fn count_release(world: *mut c_void) {
+    // SAFETY: the library calls it with what `on_event` gave.
+    let world = unsafe { &*world.cast::<World>() };
+    world.released.fetch_add(1, Ordering::SeqCst);
+}
+
+/// The userdata is the world, which is there until the last callback of all connections.
 unsafe extern "C" fn callback(_: *mut wsc_conn_t, event: *const wsc_event_t, world: *mut c_void) {
     // SAFETY: the library calls with an event, and with what `on` gave.
     let (event, world) = unsafe { (&*event, &*world.cast::<World>()) };
@@ -255,21 +297,41 @@ impl World {
         }
     }
 
-    /// With every callback.
-    fn new_conn(&self) -> *mut wsc_conn_t {
-        let mut conn = null_mut();
-        let url = c"ws://127.0.0.1:1/".as_ptr();
-        // SAFETY: the loop is good, `conn` is writable.
-        let status = unsafe { wsc_conn_new(self.event_loop, url, &mut conn) };
-        assert_eq!(status, wsc_status_t::WSC_OK);
-        for event in 0..EVENTS {
-            assert_eq!(self.on(conn, event, true), wsc_status_t::WSC_OK);
+    /// Waits for the last callbacks: one that frees the loop on the loop's thread may
+    /// still run.
+    fn check_end(&self) {
+        let made = self.made.load(Ordering::SeqCst);
+        let begun = Instant::now();
+        while self.ended.load(Ordering::SeqCst) < made && begun.elapsed() < LONGEST_CALLBACK {
+            thread::yield_now();
         }
-        // SAFETY: a good handle; the userdata outlives the connection.
-        let status = unsafe { wsc_conn_on_free(conn, Some(count_end), self.userdata()) };
-        assert_eq!(status, wsc_status_t::WSC_OK);
-        self.made.fetch_add(1, Ordering::SeqCst);
-        conn
+        let ended = self.ended.load(Ordering::SeqCst);
+        assert_eq!(made, ended, "connections made, and told to be freed");
+        let lent = self.lent.load(Ordering::SeqCst);
+        let released = self.released.load(Ordering::SeqCst);
+        assert_eq!(lent, released, "callbacks set, and released");
+    }
+
+    /// With every callback; NULL if the loop was freed, which it is not meanwhile.
+    fn new_conn(&self) -> *mut wsc_conn_t {
+        self.event_loop.with(|event_loop| {
+            if event_loop.is_null() {
+                return null_mut();
+            }
+            let mut conn = null_mut();
+            let url = c"ws://127.0.0.1:1/".as_ptr();
+            // SAFETY: the loop is good, `conn` is writable.
+            let status = unsafe { wsc_conn_new(event_loop, url, &mut conn) };
+            assert_eq!(status, wsc_status_t::WSC_OK);
+            for event in 0..EVENTS {
+                assert_eq!(self.on(conn, event, true), wsc_status_t::WSC_OK);
+            }
+            // SAFETY: a good handle; the userdata outlives the connection.
+            let status = unsafe { wsc_conn_on_free(conn, Some(count_end), self.userdata()) };
+            assert_eq!(status, wsc_status_t::WSC_OK);
+            self.made.fetch_add(1, Ordering::SeqCst);
+            conn
+        })
     }
 
     fn userdata(&self) -> *mut c_void {
@@ -296,27 +358,38 @@ impl World {
         }
     }
 
+    /// Types of events are 1 to 10.
+    fn on_event(&self, conn: *mut wsc_conn_t, event_type: u8, on: bool) -> wsc_status_t {
+        let callback: wsc_event_fn = if on { Some(callback) } else { None };
+        self.lent.fetch_add(1, Ordering::SeqCst);
+        let (event_type, release) = (i32::from(event_type), Some(count_release as _));
+        // SAFETY: a good handle or NULL; the userdata is there until all are released.
+        unsafe { wsc_conn_on_event(conn, event_type, callback, self.userdata(), release) }
+    }
+
     fn call(&self, call: &Call, inside: bool) {
         // One more than there are, for calls with NULL.
         let at = usize::from(call.conn) % (CONNS + 1);
         let status = match self.slots.get(at) {
             // While no other call is under way, this one's included.
             Some(slot) if matches!(call.what, What::Free) => {
-                slot.free();
+                slot.free(0, wsc_conn_free);
+                return;
+            }
+            Some(_) if matches!(call.what, What::LoopFree) => {
+                let own = usize::from(inside && !self.on_thread);
+                self.event_loop.free(own, wsc_loop_free);
                 return;
             }
             Some(slot) => {
                 if matches!(call.what, What::New) {
                     slot.fill(|| self.new_conn());
                 }
-                let event_loop = self.event_loop;
-                // SAFETY: good handles, and pointers that are readable for their lengths.
-                slot.with(|conn| unsafe {
-                    self.status_of(&call.what, at, conn, event_loop, inside)
-                })
+                // SAFETY: a good handle, and pointers that are readable for their lengths.
+                slot.with(|conn| unsafe { self.status_of(&call.what, at, conn, inside) })
             }
             // SAFETY: every function takes NULL.
-            None => unsafe { self.status_of(&call.what, at, null_mut(), null_mut(), inside) },
+            None => unsafe { self.status_of(&call.what, at, null_mut(), inside) },
         };
         assert_ne!(status, wsc_status_t::WSC_ERR_PANIC, "{call:?}");
     }
@@ -326,7 +399,6 @@ impl World {
         what: &What,
         at: usize,
         conn: *mut wsc_conn_t,
-        event_loop: *mut wsc_loop_t,
         inside: bool,
     ) -> wsc_status_t {
         let data = |bytes: &Vec<u8>| match bytes.is_empty() {
@@ -336,6 +408,10 @@ impl World {
         let text = |bytes: &Vec<u8>| {
             let end = bytes.iter().position(|byte| *byte == 0);
             CString::new(&bytes[..end.unwrap_or(bytes.len())]).unwrap()
+        };
+        let on_loop = |call: &dyn Fn(*mut wsc_loop_t) -> wsc_status_t| match at < CONNS {
+            true => self.event_loop.with(call),
+            false => call(null_mut()),
         };
         // SAFETY: the caller's promise.
         unsafe {
@@ -351,31 +427,43 @@ impl World {
                     wsc_conn_free(conn); // NULL: `call` does the others
                     wsc_status_t::WSC_OK
                 }
-                What::New => wsc_conn_new(event_loop, null(), &mut null_mut()),
-                What::Dispatch => wsc_loop_dispatch(event_loop, 0),
+                What::New => {
+                    on_loop(&|event_loop| wsc_conn_new(event_loop, null(), &mut null_mut()))
+                }
+                What::Dispatch => on_loop(&|event_loop| wsc_loop_dispatch(event_loop, 0)),
                 What::Poll(max) => {
-                    // SAFETY: numbers and a pointer, which may be 0.
-                    let mut events: [wsc_event_t; 16] = std::mem::zeroed();
-                    let max = usize::from(*max).min(events.len());
-                    let mut count = 0;
-                    wsc_loop_poll(event_loop, events.as_mut_ptr(), max, 0, &mut count)
+                    let max = usize::from(*max).min(16);
+                    on_loop(&|event_loop| {
+                        // SAFETY: numbers and a pointer, which may be 0.
+                        let mut events: [wsc_event_t; 16] = std::mem::zeroed();
+                        let mut count = 0;
+                        wsc_loop_poll(event_loop, events.as_mut_ptr(), max, 0, &mut count)
+                    })
                 }
                 // Elsewhere it might wait for long.
                 What::RunInside if inside => {
-                    let status = wsc_loop_run(event_loop);
+                    let status = on_loop(&|event_loop| wsc_loop_run(event_loop));
                     assert_ne!(status, wsc_status_t::WSC_OK);
                     status
                 }
                 What::RunInside => wsc_loop_run(null_mut()),
-                What::Stop => wsc_loop_stop(event_loop),
-                What::Wake => wsc_loop_wake(event_loop),
-                What::LoopFlush => wsc_loop_flush(event_loop),
+                What::Stop => on_loop(&|event_loop| wsc_loop_stop(event_loop)),
+                What::Wake => on_loop(&|event_loop| wsc_loop_wake(event_loop)),
+                What::LoopFlush => on_loop(&|event_loop| wsc_loop_flush(event_loop)),
                 What::StandbyGrace(grace) => {
-                    wsc_loop_set_standby_grace(event_loop, i32::from(*grace))
+                    let grace = i32::from(*grace);
+                    on_loop(&|event_loop| wsc_loop_set_standby_grace(event_loop, grace))
                 }
-                What::BusyPoll(time) => wsc_loop_set_busy_poll(event_loop, u32::from(*time)),
-                What::LoopFd => {
+                What::BusyPoll(time) => {
+                    let time = u32::from(*time);
+                    on_loop(&|event_loop| wsc_loop_set_busy_poll(event_loop, time))
+                }
+                What::LoopFd => on_loop(&|event_loop| {
                     wsc_loop_fd(event_loop);
+                    wsc_status_t::WSC_OK
+                }),
+                What::LoopFree => {
+                    wsc_loop_free(null_mut());
                     wsc_status_t::WSC_OK
                 }
                 What::Send(how, bytes) => match how % 3 {
@@ -450,11 +538,12 @@ impl World {
                     }
                 }
                 // Nobody listens there.
-                What::Proxy(which) => match which % 5 {
+                What::Proxy(which) => match which % 6 {
                     0 => wsc_conn_set_proxy(conn, c"http://127.0.0.1:1".as_ptr()),
                     1 => wsc_conn_set_proxy(conn, c"socks5://user:password@[::1]:1".as_ptr()),
                     2 => wsc_conn_set_proxy(conn, c"ftp://127.0.0.1:1".as_ptr()),
                     3 => wsc_conn_set_proxy(conn, null()),
+                    4 if *HAS_NO_PROXY => wsc_conn_set_proxy_from_environment(conn),
                     _ => wsc_conn_clear_proxy_headers(conn),
                 },
                 What::Socket(Socket::None) => wsc_conn_set_socket(conn, -1),
@@ -463,6 +552,7 @@ impl World {
                     ask(conn, *which, i32::from(*number), usize::from(*size))
                 }
                 What::On(event, on) => self.on(conn, *event % EVENTS, *on),
+                What::OnEvent(event, on) => self.on_event(conn, *event % (EVENTS + 2), *on),
                 What::Head(head, name, index) => {
                     let (mut value, mut len) = (null(), 0);
                     let (mut field, mut field_len) = (null(), 0);
@@ -490,7 +580,21 @@ impl World {
                     }
                     wsc_status_t::WSC_OK
                 }
+                What::Wait => {
+                    // Nothing else goes on by itself.
+                    if self.on_thread && !inside {
+                        self.wait_for_callback();
+                    }
+                    wsc_status_t::WSC_OK
+                }
             }
+        }
+    }
+
+    fn wait_for_callback(&self) {
+        let (called, begun) = (self.called.load(Ordering::Relaxed), Instant::now());
+        while self.called.load(Ordering::Relaxed) == called && begun.elapsed() < MOMENT {
+            thread::yield_now();
         }
     }
 
