@@ -100,6 +100,10 @@ enum Peer {
     Go,
 }
 
+/// What all runs came to: tests see by it whether a corpus still means anything.
+pub static HANDSHAKES: AtomicUsize = AtomicUsize::new(0);
+pub static CALLS_INSIDE: AtomicUsize = AtomicUsize::new(0);
+
 const CONNS: usize = 3;
 /// Kinds of callbacks.
 const EVENTS: u8 = 10;
@@ -277,7 +281,11 @@ unsafe extern "C" fn callback(_: *mut wsc_conn_t, event: *const wsc_event_t, wor
     let data = unsafe { bytes(event.data, event.len) };
     let _read = data.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
     let next = world.called.fetch_add(1, Ordering::Relaxed);
+    if event.r#type == wsc_event_type_t::WSC_EVENT_HANDSHAKE as i32 {
+        HANDSHAKES.fetch_add(1, Ordering::Relaxed);
+    }
     if let Some(call) = world.inside.get(next) {
+        CALLS_INSIDE.fetch_add(1, Ordering::Relaxed);
         world.call(call, true);
     }
 }
