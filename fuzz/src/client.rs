@@ -2,7 +2,8 @@
 //! process, and the server's end of its connection in the same thread.
 
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::OwnedFd;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,34 @@ thread_local! {
         event_loop.set_standby_grace(None).unwrap();
         event_loop
     };
+    static LISTENER: TcpListener = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        listener
+    };
+}
+
+/// Where this thread's clients find their proxy.
+pub fn proxy_address() -> SocketAddr {
+    LISTENER.with(|listener| listener.local_addr().unwrap())
+}
+
+fn linger_none(stream: &TcpStream) {
+    let value = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    // SAFETY: the option's value is a `linger`, as the length says.
+    let result = unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const value).cast(),
+            size_of::<libc::linger>() as u32,
+        )
+    };
+    assert_eq!(result, 0);
 }
 
 /// The other end of a client's socket: a socket pair, or TCP.
@@ -35,7 +64,7 @@ impl Stream for UnixStream {
     }
 }
 
-impl Stream for std::net::TcpStream {
+impl Stream for TcpStream {
     fn end_output(&self) {
         let _gone = self.shutdown(std::net::Shutdown::Write);
     }
@@ -73,6 +102,23 @@ impl Client {
         theirs
     }
 
+    /// The proxy's end, once the client has come there; `None` if it never does.
+    pub fn at_proxy(&mut self) -> Option<TcpStream> {
+        loop {
+            if let Ok((peer, _)) = LISTENER.with(TcpListener::accept) {
+                // No port is spent on TIME_WAIT.
+                linger_none(&peer);
+                peer.set_nonblocking(true).unwrap();
+                peer.set_nodelay(true).unwrap();
+                return Some(peer);
+            }
+            if self.is_closed() {
+                return None;
+            }
+            self.turn();
+        }
+    }
+
     /// One turn; the events are kept and must come in the promised order.
     pub fn turn(&mut self) {
         self.turns += 1;
@@ -100,8 +146,15 @@ impl Client {
     }
 
     pub fn is_open(&self) -> bool {
-        let handshake = |event: &Event| matches!(event.kind, EventKind::Handshake { .. });
-        self.events.iter().any(handshake) && !self.is_closed()
+        self.accepted().is_some() && !self.is_closed()
+    }
+
+    /// The answer that opened the connection.
+    pub fn accepted(&self) -> Option<&[u8]> {
+        self.events.iter().find_map(|event| match &event.kind {
+            EventKind::Handshake { head, .. } => Some(&head[..]),
+            _ => None,
+        })
     }
 
     /// Reads the request that the client writes.
@@ -114,9 +167,15 @@ impl Client {
         request
     }
 
-    /// Writes `bytes` in pieces of the sizes that `sizes` tells, with a turn after each.
-    pub fn feed(&mut self, peer: &mut impl Stream, bytes: &[u8], mut sizes: impl FnMut() -> usize) {
-        let mut left = bytes;
+    /// Writes `bytes` in pieces of the sizes that `sizes` tells, with a turn after each;
+    /// returns what the client wrote meanwhile.
+    pub fn feed(
+        &mut self,
+        peer: &mut impl Stream,
+        bytes: &[u8],
+        mut sizes: impl FnMut() -> usize,
+    ) -> Vec<u8> {
+        let (mut left, mut written) = (bytes, Vec::new());
         while !left.is_empty() && !self.is_closed() {
             let size = sizes().clamp(1, left.len());
             match peer.write(&left[..size]) {
@@ -125,8 +184,31 @@ impl Client {
                 Err(_) => break, // the client has gone
             }
             self.turn();
-            drain(peer, &mut Vec::new());
+            drain(peer, &mut written);
         }
+        written
+    }
+
+    /// No connection opens but by one answer that accepts the request.
+    pub fn check_accepted(&self, accept: Option<&str>) {
+        let Some(head) = self.accepted() else { return };
+        let mut fields = vec![httparse::EMPTY_HEADER; head.len()];
+        let mut answer = httparse::Response::new(&mut fields);
+        assert_eq!(
+            answer.parse(head),
+            Ok(httparse::Status::Complete(head.len()))
+        );
+        assert_eq!(answer.code, Some(101));
+        let named = |field: &&mut httparse::Header<'_>| {
+            field.name.eq_ignore_ascii_case("Sec-WebSocket-Accept")
+        };
+        let values: Vec<_> = answer
+            .headers
+            .iter_mut()
+            .filter(named)
+            .map(|field| field.value)
+            .collect();
+        assert_eq!(values, [accept.expect("a request").as_bytes()]);
     }
 
     /// Ends the server's output and waits for the close.
@@ -188,12 +270,28 @@ pub fn accepting(request: &[u8], lines: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// Sees the request behind what was said to a proxy too.
 pub fn accept_key(request: &[u8]) -> Option<String> {
-    let request = std::str::from_utf8(request).ok()?;
+    let request = String::from_utf8_lossy(request);
     let key = request
         .lines()
         .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))?;
     Some(tungstenite::handshake::derive_accept_key(key.as_bytes()))
+}
+
+/// Puts what accepts the request where `{accept}` stands, which no fuzzer guesses.
+pub fn with_accept(answer: &[u8], accept: &str) -> Vec<u8> {
+    match split_once(answer, b"{accept}") {
+        None => answer.to_vec(),
+        Some((before, after)) => [before, accept.as_bytes(), after].concat(),
+    }
+}
+
+pub fn split_once<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = bytes
+        .windows(mark.len())
+        .position(|window| window == mark)?;
+    Some((&bytes[..at], &bytes[at + mark.len()..]))
 }
 
 /// Sizes that a seed decides: single bytes, small pieces, and all at once.

@@ -1,7 +1,7 @@
 //! A server's bytes from the first of its answer on. `{accept}` in them stands for
 //! the key that accepts the request, which no fuzzer guesses.
 
-use crate::client::{Client, accept_key, sizes};
+use crate::client::{Client, accept_key, sizes, with_accept};
 
 pub fn run(input: &[u8]) {
     let [options, seed, answer @ ..] = input else {
@@ -21,14 +21,7 @@ pub fn run(input: &[u8]) {
     let mut peer = client.connect();
     let request = client.request(&mut peer);
     let accept = accept_key(&request).expect("the request has a key");
-    let answer = replaced(answer, b"{accept}", accept.as_bytes());
-    client.feed(&mut peer, &answer, sizes(*seed));
+    client.feed(&mut peer, &with_accept(answer, &accept), sizes(*seed));
     client.end(&mut peer);
-}
-
-fn replaced(bytes: &[u8], name: &[u8], value: &[u8]) -> Vec<u8> {
-    match bytes.windows(name.len()).position(|window| window == name) {
-        None => bytes.to_vec(),
-        Some(at) => [&bytes[..at], value, &bytes[at + name.len()..]].concat(),
-    }
+    client.check_accepted(Some(&accept));
 }
