@@ -16,6 +16,9 @@ use wsc::event_loop::{Callbacks, Loop};
 /// Time would not tell: a fuzzer may be stopped, or run on a busy machine.
 const MAX_TURNS: usize = 2_000_000;
 
+/// The first byte of what a client of TLS writes.
+pub const TLS_HANDSHAKE: &[u8] = &[22];
+
 thread_local! {
     static LOOP: Arc<Loop> = {
         let event_loop = Loop::new(Callbacks::OnDispatch).unwrap();
@@ -157,10 +160,12 @@ impl Client {
         })
     }
 
-    /// Reads the request that the client writes.
+    /// Reads the request that the client writes, or the beginning of TLS.
     pub fn request(&mut self, peer: &mut impl Stream) -> Vec<u8> {
         let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") && !self.is_closed() {
+        let is_whole =
+            |request: &[u8]| request.ends_with(b"\r\n\r\n") || request.starts_with(TLS_HANDSHAKE);
+        while !is_whole(&request) && !self.is_closed() {
             self.turn();
             drain(peer, &mut request);
         }
@@ -308,4 +313,32 @@ pub fn sizes(seed: u8) -> impl FnMut() -> usize {
             _ => usize::MAX,
         }
     }
+}
+
+/// One request, of at most that many fields and no line more.
+pub fn check_request(request: &[u8], most: usize) {
+    let lines = request.windows(2).filter(|pair| pair == b"\r\n").count();
+    let mut fields = vec![httparse::EMPTY_HEADER; lines];
+    let mut parsed = httparse::Request::new(&mut fields);
+    let parsed_size = parsed.parse(request);
+    assert_eq!(
+        parsed_size,
+        Ok(httparse::Status::Complete(request.len())),
+        "{:?}",
+        request.escape_ascii().to_string()
+    );
+    let count = parsed.headers.len();
+    assert_eq!(lines, count + 2, "a line that is no field");
+    assert!(count <= most, "{count} fields, of {most}");
+    for name in ["Host", "Sec-WebSocket-Key", "Upgrade", "Connection"] {
+        let is_name = |field: &&mut httparse::Header<'_>| field.name.eq_ignore_ascii_case(name);
+        let found = parsed
+            .headers
+            .iter_mut()
+            .filter(|field| is_name(field))
+            .count();
+        assert_eq!(found, 1, "{name}");
+    }
+    let path = parsed.path.unwrap();
+    assert!(path.starts_with('/') && !path.contains('#'), "{path:?}");
 }

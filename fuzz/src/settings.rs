@@ -1,7 +1,7 @@
 //! URLs, headers and lists as a host might pass them on from its users. Whatever the
 //! setters accept, the request must be one request with these fields and no others.
 
-use crate::client::Client;
+use crate::client::{Client, check_request};
 use arbitrary::{Arbitrary, Unstructured};
 use wsc::connection::Connection;
 
@@ -43,7 +43,7 @@ pub fn run(input: &[u8]) {
         }
     }
     if request.first() == Some(&b'G') {
-        check(&request, fields);
+        check_request(&request, fields);
     }
     client.connection.abort().unwrap();
     client.end(&mut peer);
@@ -94,32 +94,4 @@ fn apply(connection: &Connection, setting: &Setting<'_>, fields: &mut usize) {
             let _refused = connection.add_prologue(kind, payload);
         }
     }
-}
-
-/// One request, of at most that many fields and no line more.
-fn check(request: &[u8], most: usize) {
-    let lines = request.windows(2).filter(|pair| pair == b"\r\n").count();
-    let mut fields = vec![httparse::EMPTY_HEADER; lines];
-    let mut parsed = httparse::Request::new(&mut fields);
-    let parsed_size = parsed.parse(request);
-    assert_eq!(
-        parsed_size,
-        Ok(httparse::Status::Complete(request.len())),
-        "{:?}",
-        request.escape_ascii().to_string()
-    );
-    let count = parsed.headers.len();
-    assert_eq!(lines, count + 2, "a line that is no field");
-    assert!(count <= most, "{count} fields, of {most}");
-    for name in ["Host", "Sec-WebSocket-Key", "Upgrade", "Connection"] {
-        let is_name = |field: &&mut httparse::Header<'_>| field.name.eq_ignore_ascii_case(name);
-        let found = parsed
-            .headers
-            .iter_mut()
-            .filter(|field| is_name(field))
-            .count();
-        assert_eq!(found, 1, "{name}");
-    }
-    let path = parsed.path.unwrap();
-    assert!(path.starts_with('/') && !path.contains('#'), "{path:?}");
 }

@@ -41,6 +41,7 @@ fn settings_corpus() {
 #[test]
 fn upgrade_corpus() {
     replay("upgrade", upgrade::run);
+    assert_some(&upgrade::REDIRECTS, "redirect is followed");
 }
 
 /// Every target has a corpus, and every corpus a test here.
