@@ -739,7 +739,8 @@ fn any_fault_at_any_byte_ends_well() {
         // The first ones leave what stays for good, such as OpenSSL's tables. What leaks, wherever
         // it does, grows with every batch; what is left by chance, in threads' caches, does not.
         random.shuffle(&mut trials);
-        let (struck, mut before) = (Mutex::default(), allocated_bytes());
+        let struck = Mutex::new(Vec::with_capacity(trials.len()));
+        let mut before = allocated_bytes();
         let mut growth = Vec::new();
         for batch in trials.chunks(trials.len().div_ceil(4)) {
             try_all(batch, &authority, &struck);
