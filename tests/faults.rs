@@ -3,8 +3,8 @@
 //!
 //! `WSC_FAULTS=N` tries N offsets for each way, conversation, direction and fault, and
 //! every offset where there are no more. `WSC_FAULTS=every` tries all offsets of the brief
-//! conversations, and as many of the long ones as fit beside them. `make faults` does
-//! either. The offsets come from `WSC_TEST_SEED`.
+//! conversations, and 200 of the long ones. `make faults` does either. The offsets come
+//! from `WSC_TEST_SEED`.
 
 mod support;
 
